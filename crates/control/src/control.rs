@@ -1,0 +1,301 @@
+//! The core itself: its state, its verbs, and how it sends commands.
+//!
+//! What it hears is in `hear`, what it looks at in `look`, what follows in `decide` (with `judge` for VPNs and
+//! `create` for creations), what it shows in `show`.
+
+mod create;
+mod decide;
+mod hear;
+mod hear_containers;
+mod hear_fates;
+mod hear_vpns;
+mod judge;
+mod look;
+mod show;
+
+use crate::agenda::{Agenda, Wake};
+use crate::canary::{Canary, Sabotage};
+use crate::command::{Action, Cause, Command, Target};
+use crate::engine::{Changing, Engine, Retry};
+use crate::event::Event;
+use crate::fleet::Fleet;
+use crate::ids::{ContainerId, OpId, VpnId};
+use crate::journal::{Expect, Journal, Subject, What, Why};
+use crate::mark::Marks;
+use crate::operation::{Fate, Operation, Operations, Task};
+use crate::rng::Rng;
+use crate::settings::Settings;
+use crate::time::Time;
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::vec::Vec;
+use core::time::Duration;
+use look::{Docker, Sight};
+
+/// Decisions taken after one event; what is left is decided at once, after the commands have been drained.
+const DECISION_ROUNDS_MAX: u32 = 4;
+
+/// The one place that decides. See the crate's head for how to drive it.
+#[derive(Debug)]
+pub struct Control {
+    settings: Settings,
+    /// Drawn at the start of each life, so that operations of different lives are told apart.
+    life: u32,
+    /// Counts commands.
+    sequence: u32,
+    rng: Rng,
+    began: Time,
+    now: Time,
+    fleet: Fleet,
+    agenda: Agenda,
+    journal: Journal,
+    marks: Marks,
+    sabotage: Sabotage,
+    /// Commands decided and not yet polled.
+    outbox: VecDeque<Command>,
+    docker: Docker,
+    sight: Sight,
+    /// Ids that say they are ours and have not been inspected.
+    curious: BTreeSet<ContainerId>,
+    /// Since when emergency holds.
+    emergency: Option<Time>,
+    /// Engines on every VPN fail at once: nothing they do is held against them.
+    blind: bool,
+    /// Refused creations.
+    create_retry: Retry,
+    /// Why nothing can be created, if so.
+    blocked: Option<show::Blocked>,
+    /// Something changed that decisions rest on.
+    dirty: bool,
+    /// Counts decisions.
+    revision: u64,
+}
+
+impl Control {
+    /// A core that has seen nothing. `now` is the driver's clock; `seed` draws everything that is random.
+    ///
+    /// # Panics
+    ///
+    /// If an interval of the settings is zero; the settings' reader refuses that.
+    pub fn new(settings: Settings, now: Time, seed: u64) -> Self {
+        let intervals = [
+            settings.monitor_interval,
+            settings.ping_interval,
+            settings.gluetun_health_check_interval,
+            settings.gluetun_port_check_interval,
+            settings.health_check_interval,
+        ];
+        assert!(!intervals.contains(&Duration::ZERO), "an interval is zero");
+        let mut rng = Rng::new(seed);
+        let fleet = Fleet::new(&settings);
+        let vpns = || fleet.vpns.iter().map(|vpn| vpn.id);
+        let mut agenda = Agenda::default();
+        agenda.set(Wake::Ping, now);
+        agenda.set(Wake::List, now);
+        for vpn in vpns() {
+            agenda.set(Wake::InspectVpn(vpn), now);
+            agenda.set(Wake::AskTunnel(vpn), now);
+            agenda.set(Wake::AskPorts(vpn), now);
+        }
+        Self {
+            life: u32::try_from(rng.below(u64::from(u32::MAX))).unwrap_or_default(),
+            sequence: 0,
+            sight: Sight::opening(vpns()),
+            rng,
+            began: now,
+            now,
+            fleet,
+            agenda,
+            settings,
+            journal: Journal::default(),
+            marks: Marks::default(),
+            sabotage: Sabotage::default(),
+            outbox: VecDeque::new(),
+            docker: Docker::default(),
+            curious: BTreeSet::new(),
+            emergency: None,
+            blind: false,
+            create_retry: Retry::default(),
+            blocked: None,
+            dirty: false,
+            revision: 0,
+        }
+    }
+
+    /// Breaks one policy on purpose.
+    #[cfg(feature = "canary")]
+    pub const fn sabotage(&mut self, canary: Canary) {
+        self.sabotage = Sabotage::of(canary);
+    }
+
+    /// Tells one thing that happened.
+    ///
+    /// # Panics
+    ///
+    /// If commands of the event before have not been polled, or if time runs backwards: both are mistakes of
+    /// the driver. Never because of what an event says.
+    pub fn handle(&mut self, now: Time, event: Event) {
+        assert!(self.outbox.is_empty(), "handle one event, drain the commands, then wait");
+        assert!(now >= self.now, "time runs backwards");
+        self.now = now;
+        match event {
+            Event::Woken => {}
+            Event::Finished { op, outcome } => self.hear_finished(op, outcome),
+            Event::Docker(notice) => self.hear_notice(&notice),
+            Event::DockerStreamOpened => self.agenda.set_earlier(Wake::List, now),
+            Event::StoreAnswered(answer) => self.hear_store(answer),
+        }
+        while let Some(wake) = self.agenda.take_due(now) {
+            self.wake(wake);
+        }
+        for _ in 0..DECISION_ROUNDS_MAX {
+            if !core::mem::take(&mut self.dirty) {
+                return;
+            }
+            self.decide();
+            self.revision += 1;
+        }
+        if self.dirty {
+            self.agenda.set_earlier(Wake::Decide, now);
+        }
+    }
+
+    /// The next command to carry out. Drain before the next event.
+    pub fn poll_command(&mut self) -> Option<Command> {
+        self.outbox.pop_front()
+    }
+
+    /// When it wants to be woken, and why.
+    pub fn next_wakeup(&self) -> Option<(Time, Wake)> {
+        self.agenda.next()
+    }
+
+    /// Counts decisions. While it stands still, nothing that is shown has changed but the ages of things.
+    pub const fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// What was decided and why.
+    pub const fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Which branches of the policies were reached.
+    pub const fn marks(&self) -> &Marks {
+        &self.marks
+    }
+
+    /// What has been sent and is not settled.
+    pub const fn operations(&self) -> &Operations {
+        &self.fleet.operations
+    }
+
+    /// The containers of ours that it believes in.
+    pub fn engines(&self) -> impl Iterator<Item = &Engine> {
+        self.fleet.engines.values()
+    }
+
+    /// Whether it believes that Docker answers.
+    pub const fn docker_reachable(&self) -> bool {
+        self.docker.reachable()
+    }
+
+    /// The operator's choices that it works with.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    // Sending.
+
+    /// Sends a command and keeps what is needed to understand its end.
+    fn send(&mut self, cause: Cause, action: Action, task: Task) -> OpId {
+        if !self.sabotage.is(Canary::AnswersTwice) || self.sequence % 64 != 63 {
+            self.sequence += 1;
+        }
+        let op = OpId { life: self.life, seq: self.sequence };
+        let timeout = self.timeout(&action);
+        self.fleet.operations.insert(Operation { id: op, cause, sent_at: self.now, task, fate: Fate::Open });
+        self.outbox.push_back(Command { op, cause, action, timeout });
+        op
+    }
+
+    fn timeout(&self, action: &Action) -> Duration {
+        match action {
+            Action::Ping => self.settings.ping_timeout,
+            Action::List | Action::Inspect(_) | Action::Create(_) | Action::Start(_) | Action::Remove(_) => {
+                self.settings.docker_timeout
+            }
+            Action::Restart { grace, .. } => self.settings.docker_timeout + *grace,
+            Action::Probe { .. } => self.settings.probe_timeout,
+            Action::Ask { .. } => self.settings.gluetun_timeout,
+        }
+    }
+
+    /// Sends a command that changes a container of ours, and says so in the journal.
+    fn change(&mut self, id: ContainerId, changing: Changing, cause: Cause, why: Vec<Why>) {
+        let Some(engine) = self.fleet.engines.get(&id) else { return };
+        debug_assert!(engine.operation.is_none(), "one operation at a time for each container");
+        let subject = Subject::Engine(Some(id), engine.name.clone());
+        let (action, task, what, expect) = match changing {
+            Changing::Starting => (Action::Start(id), Task::Start(id), What::Start, self.expect_answer()),
+            Changing::Restarting => (
+                Action::Restart { id, grace: Duration::ZERO },
+                Task::Restart(id),
+                What::Restart,
+                self.expect_answer(),
+            ),
+            Changing::Removing => (Action::Remove(id), Task::Remove(id), What::Remove, Expect::Removal),
+        };
+        self.write(subject, what, why, expect);
+        let op = self.send(cause, action, task);
+        if let Some(engine) = self.fleet.engines.get_mut(&id) {
+            engine.operation = Some((op, changing));
+            engine.touched = self.now;
+            if changing == Changing::Removing {
+                engine.condemned = Some(cause);
+            }
+        }
+        self.dirty = true;
+    }
+
+    fn expect_answer(&self) -> Expect {
+        Expect::AnswerBy(self.now + self.settings.boot_allowance())
+    }
+
+    /// Inspects a container of ours, unless that is under way or Docker is not there.
+    fn look_at(&mut self, id: ContainerId, cause: Cause) {
+        let known = self.fleet.engines.get(&id).map(|engine| engine.inspecting.is_some());
+        if known == Some(true) {
+            return;
+        }
+        if !self.docker.reachable() {
+            self.agenda.set(Wake::Look(id), self.now + self.settings.ping_interval);
+            return;
+        }
+        let op = self.send(cause, Action::Inspect(Target::Id(id)), Task::InspectContainer(id));
+        match self.fleet.engines.get_mut(&id) {
+            Some(engine) => engine.inspecting = Some(op),
+            None => {
+                self.curious.insert(id);
+            }
+        }
+    }
+
+    fn inspect_vpn(&mut self, vpn: VpnId, cause: Cause) {
+        if self.fleet.vpn(vpn).inspecting.is_some() || !self.docker.reachable() {
+            return;
+        }
+        let name = self.fleet.vpn(vpn).name().clone();
+        let op = self.send(cause, Action::Inspect(Target::Name(name)), Task::InspectVpn(vpn));
+        self.fleet.vpn_mut(vpn).inspecting = Some(op);
+    }
+
+    // Writing.
+
+    fn write(&mut self, subject: Subject, what: What, why: Vec<Why>, expect: Expect) {
+        self.journal.write(self.now, subject, what, why, expect);
+    }
+
+    fn vpn_subject(&self, vpn: VpnId) -> Subject {
+        Subject::Vpn(vpn, self.fleet.vpn(vpn).name().clone())
+    }
+}

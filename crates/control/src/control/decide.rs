@@ -1,0 +1,203 @@
+//! Deciding: from what is believed to what is to be done. Level-triggered: everything is decided anew from the
+//! whole of what is believed, so nothing depends on having heard of a change.
+//!
+//! The policies say what; this asks them in order, and keeps what was decided. VPNs are judged in `judge`,
+//! creations decided in `create`.
+
+use super::Control;
+use crate::agenda::Wake;
+use crate::canary::Canary;
+use crate::command::Cause;
+use crate::engine::{Changing, Engine};
+use crate::ids::{ContainerId, VpnId};
+use crate::journal::{Expect, Subject, What, Why};
+use crate::mark::Mark;
+use crate::policy::offering::{self, Reason, Standing};
+use crate::policy::repair::{self, Remedy, Surroundings};
+use crate::policy::{failover, naming};
+use crate::time::Time;
+use crate::vpn::Vpn;
+use alloc::vec;
+use alloc::vec::Vec;
+
+impl Control {
+    pub(super) fn decide(&mut self) {
+        let in_sight = self.in_sight();
+        if self.sight.opening {
+            return;
+        }
+        let evidence = self.gather_evidence();
+        self.suspect_oneself(&evidence);
+        for (at, evidence) in evidence.iter().enumerate() {
+            self.judge_vpn(self.fleet.vpns[at].id, evidence);
+        }
+        self.judge_emergency();
+        let remedies = self.judge_engines();
+        if in_sight {
+            self.carry_out(remedies);
+            self.create_what_is_missing();
+        }
+    }
+
+    /// Decides anew which engines are offered, and what is to be done about the others.
+    fn judge_engines(&mut self) -> Vec<(ContainerId, Remedy)> {
+        let any_healthy = self.fleet.vpns.iter().any(Vpn::is_healthy);
+        let carriers = self.fleet.carriers();
+        let mut remedies = Vec::new();
+        let mut told = Vec::new();
+        let mut to_probe = Vec::new();
+        let mut wake_at = Time::NEVER;
+        let Self { fleet, settings, marks, blind, now, sabotage, .. } = self;
+        for engine in fleet.engines.values_mut() {
+            let vpn = engine.seat.vpn().map(|vpn| &fleet.vpns[vpn.index()]);
+            let mut standing = offering::standing(engine, vpn, *blind, settings);
+            if let Standing::Hidden(reason) = standing {
+                let broken = match reason {
+                    Reason::Stranded => sabotage.is(Canary::StrandedIsFine),
+                    Reason::VpnFailed | Reason::VpnNetworkGone => sabotage.is(Canary::FailedIsFine),
+                    _ => false,
+                };
+                if broken {
+                    standing = Standing::Offered;
+                }
+            }
+            if (standing == Standing::Offered) != (engine.standing == Standing::Offered) {
+                engine.standing_since = *now;
+                told.push((engine.id, engine.name.clone(), standing));
+            }
+            engine.standing = standing;
+            let is_carrier = engine.seat.vpn().is_some_and(|vpn| carriers[vpn.index()] == Some(engine.id));
+            let around = Surroundings { vpn, any_healthy, is_carrier, now: *now, settings, marks };
+            let remedy = repair::remedy(engine, around);
+            match remedy {
+                Remedy::Wait(next) => {
+                    engine.next_step = next;
+                    wake_at = wake_at.min(next.unwrap_or(Time::NEVER));
+                }
+                Remedy::Start(_)
+                | Remedy::Restart(_)
+                | Remedy::Remove(_)
+                | Remedy::GiveUpHeld
+                | Remedy::RestartOwed => {
+                    engine.next_step = None;
+                    remedies.push((engine.id, remedy));
+                }
+            }
+            to_probe.push(engine.id);
+        }
+        for id in to_probe {
+            self.keep_probing(id);
+        }
+        for (id, name, standing) in told {
+            let subject = Subject::Engine(Some(id), name);
+            match standing {
+                Standing::Offered => self.write(subject, What::Offered, vec![], Expect::Nothing),
+                Standing::Hidden(reason) => {
+                    let why = vec![Why::Reason(reason.describe())];
+                    self.write(subject, What::Hidden, why, Expect::Nothing);
+                }
+            }
+        }
+        self.wake_to_decide(wake_at);
+        remedies
+    }
+
+    /// An engine that can be asked is asked; the others are not.
+    fn keep_probing(&mut self, id: ContainerId) {
+        let Some(engine) = self.fleet.engines.get(&id) else { return };
+        let scheduled = self.agenda.when(Wake::Probe(id)).is_some() || engine.answers.asking.is_some();
+        let reachable = self.reachable(engine);
+        if reachable && !scheduled {
+            self.agenda.set(Wake::Probe(id), self.now);
+        } else if !reachable && scheduled {
+            self.agenda.clear(Wake::Probe(id));
+        }
+    }
+
+    /// Decides again at a moment that is yet to come. What is due already has just been decided.
+    pub(super) fn wake_to_decide(&mut self, at: Time) {
+        if at > self.now && at != Time::NEVER {
+            self.agenda.set_earlier(Wake::Decide, at);
+        }
+    }
+
+    fn carry_out(&mut self, remedies: Vec<(ContainerId, Remedy)>) {
+        let mut held = vec![Vec::new(); self.fleet.vpns.len()];
+        let mut owed = vec![Vec::new(); self.fleet.vpns.len()];
+        for (id, remedy) in remedies {
+            let seat = self.fleet.engines.get(&id).and_then(|engine| engine.seat.vpn());
+            match remedy {
+                Remedy::Wait(_) => {}
+                Remedy::Start(cause) => self.apply(id, Changing::Starting, cause),
+                Remedy::Restart(_) if self.sabotage.is(Canary::StrandedForever) => {}
+                Remedy::Restart(cause) => self.apply(id, Changing::Restarting, cause),
+                Remedy::Remove(cause) => self.apply(id, Changing::Removing, cause),
+                Remedy::GiveUpHeld => held.extend_at(seat, id),
+                Remedy::RestartOwed => owed.extend_at(seat, id),
+            }
+        }
+        held.into_iter().for_each(|engines| self.give_up_held(engines));
+        for (at, engines) in owed.into_iter().enumerate() {
+            self.restart_owed(self.fleet.vpns[at].id, &engines);
+        }
+    }
+
+    pub(super) fn apply(&mut self, id: ContainerId, changing: Changing, cause: Cause) {
+        self.change(id, changing, cause, vec![Why::Because(cause)]);
+    }
+
+    /// All but one of a held VPN's engines go, least harm first; the last one stays as its witness.
+    fn give_up_held(&mut self, mut engines: Vec<ContainerId>) {
+        let harm = |id: &ContainerId| {
+            let engine = &self.fleet.engines[id];
+            let vpn = self.fleet.vpn_of(engine);
+            let carries = vpn.is_some_and(|vpn| engine.p2p().is_some() && engine.p2p() == vpn.last_port);
+            failover::least_harm(engine, carries)
+        };
+        engines.sort_by_key(harm);
+        if engines.pop().is_some() {
+            self.marks.hit(Mark::HeldKept);
+        }
+        for id in engines {
+            self.marks.hit(Mark::HeldRemoved);
+            self.apply(id, Changing::Removing, Cause::HeldTooLong);
+        }
+    }
+
+    /// Engines whose VPN lost its tunnel are restarted one at a time, idle ones first.
+    fn restart_owed(&mut self, vpn: VpnId, engines: &[ContainerId]) {
+        let busy = |engine: &Engine| {
+            engine.seat.vpn() == Some(vpn)
+                && matches!(
+                    engine.standing,
+                    Standing::Hidden(Reason::Restarting | Reason::Booting | Reason::NotLookedAt)
+                )
+        };
+        if engines.is_empty() || self.fleet.engines.values().any(busy) {
+            return;
+        }
+        let idle = engines.iter().filter(|id| self.fleet.engines[*id].streams.is_empty());
+        let Some(next) = idle.min_by_key(|id| naming::number(&self.fleet.engines[*id].name)) else {
+            return;
+        };
+        let next = *next;
+        self.marks.hit(Mark::ReconnectRestart);
+        if let Some(engine) = self.fleet.engines.get_mut(&next) {
+            engine.restart_owed = false;
+        }
+        self.apply(next, Changing::Restarting, Cause::Reconnected);
+    }
+}
+
+/// Lists kept by VPN.
+trait ByVpn {
+    fn extend_at(&mut self, vpn: Option<VpnId>, id: ContainerId);
+}
+
+impl ByVpn for Vec<Vec<ContainerId>> {
+    fn extend_at(&mut self, vpn: Option<VpnId>, id: ContainerId) {
+        if let Some(vpn) = vpn {
+            self[vpn.index()].push(id);
+        }
+    }
+}

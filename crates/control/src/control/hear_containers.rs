@@ -1,0 +1,177 @@
+//! Hearing of containers of ours: first sight, inspections, answers to probes, and the end.
+
+use super::Control;
+use crate::agenda::Wake;
+use crate::command::Cause;
+use crate::docker::{Facts, Listed, State};
+use crate::engine::Engine;
+use crate::event::{Outcome, ProbeReport, Report};
+use crate::ids::{ContainerId, OpId, VpnId};
+use crate::journal::{Expect, Subject, What};
+use crate::mark::Mark;
+use crate::operation::Fate;
+use crate::time::{Stamp, Time};
+use alloc::vec;
+
+impl Control {
+    /// A container of ours is seen for the first time.
+    pub(super) fn meet(&mut self, listed: &Listed) {
+        let mut engine = Engine::new(listed, self.fleet.seat_of(listed), self.now);
+        let subject = Subject::Engine(Some(engine.id), engine.name.clone());
+        let creation = engine
+            .created_by
+            .and_then(|op| self.fleet.operations.get(op))
+            .map(|operation| (operation.id, operation.cause, operation.fate));
+        match creation {
+            // It holds now what the operation that creates it had reserved.
+            Some((op, cause, fate)) => {
+                engine.witness = cause == Cause::WitnessNeeded;
+                self.fleet.operations.hand_over(op);
+                if fate != Fate::Open {
+                    self.marks.hit(Mark::UnknownFound);
+                    self.fleet.operations.settle(op);
+                    self.agenda.clear(Wake::AskFate(op));
+                    self.write(subject.clone(), What::FateFound(op), vec![], Expect::Nothing);
+                }
+            }
+            None if self.sight.opening => {
+                engine.adopted = true;
+                let vpn = self.fleet.vpn_of(&engine).map(|vpn| vpn.name().clone());
+                self.write(subject.clone(), What::Adopted { vpn }, vec![], Expect::Nothing);
+            }
+            None => {
+                engine.unexpected = true;
+                self.write(subject.clone(), What::Appeared, vec![], Expect::Nothing);
+            }
+        }
+        if engine.ports.is_none() {
+            self.write(subject, What::LabelsGarbled, vec![], Expect::Nothing);
+        }
+        if creation.is_none() && self.clashes(&engine) {
+            self.marks.hit(Mark::ClashRemoved);
+            engine.condemned = Some(Cause::Clashes);
+        }
+        self.fleet.engines.insert(engine.id, engine);
+        self.dirty = true;
+    }
+
+    fn clashes(&self, newcomer: &Engine) -> bool {
+        let Some(ports) = newcomer.ports else { return false };
+        let same = |engine: &&Engine| engine.ports.is_some_and(|other| other.http == ports.http);
+        self.fleet.engines.values().any(|engine| same(&engine))
+            || self.fleet.operations.creates().any(|(_, create)| create.ports.http == ports.http)
+    }
+
+    pub(super) fn hear_container(&mut self, id: ContainerId, outcome: Outcome, asked: Time) {
+        self.curious.remove(&id);
+        if let Some(engine) = self.fleet.engines.get_mut(&id) {
+            engine.inspecting = None;
+        }
+        self.sighted_engine(id, asked);
+        match outcome {
+            Outcome::Done(Report::Found(facts)) => self.believe_facts(&facts, asked),
+            Outcome::Done(Report::Absent) => self.forget(id),
+            Outcome::Done(_) | Outcome::Refused(_) | Outcome::Unknown(_) => self.look_again(id),
+        }
+    }
+
+    pub(super) fn believe_facts(&mut self, facts: &Facts, asked: Time) {
+        let id = facts.listed.id;
+        if self.fleet.vpn_named(&facts.listed.name).is_some() || self.fleet.gone.contains_key(&id) {
+            return;
+        }
+        if !self.fleet.engines.contains_key(&id) {
+            if !facts.listed.ours {
+                return;
+            }
+            self.meet(&facts.listed);
+        }
+        self.settle_change(id, asked, facts.listed.state.has_network());
+        let Some(engine) = self.fleet.engines.get_mut(&id) else { return };
+        if !engine.believes(asked) {
+            self.marks.hit(Mark::StaleReading);
+            // While an operation may still be answered there is no need: its end is looked at anyway.
+            let awaited = engine.operation.and_then(|(op, _)| self.fleet.operations.get(op));
+            if awaited.is_none_or(|operation| operation.fate != Fate::Open) {
+                self.look_at(id, Cause::SomethingChanged);
+            }
+            return;
+        }
+        let first = engine.inspected.is_none();
+        self.dirty |= engine.observe_facts(facts, asked, self.now) || first;
+        if engine.state.has_network() && engine.unexpected {
+            // Somebody has started it: it is there to be used.
+            engine.unexpected = false;
+        }
+        if first && engine.adopted && engine.state == State::Running {
+            // It ran before acefleet did, and is trusted until it fails to answer.
+            self.marks.hit(Mark::AdoptedAtOnce);
+            engine.answers.proven = true;
+        }
+    }
+
+    pub(super) fn forget(&mut self, id: ContainerId) {
+        self.agenda.clear(Wake::Probe(id));
+        self.agenda.clear(Wake::Look(id));
+        self.unsighted_engine(id);
+        let Some(engine) = self.fleet.engines.remove(&id) else { return };
+        if let Some((op, _)) = engine.operation {
+            // Its end will find nothing to change any more.
+            self.fleet.operations.settle(op);
+            self.agenda.clear(Wake::AskFate(op));
+        }
+        self.fleet.gone.insert(id, self.now);
+        self.write(Subject::Engine(Some(id), engine.name), What::Gone, vec![], Expect::Nothing);
+        self.dirty = true;
+    }
+
+    pub(super) fn hear_probe(
+        &mut self,
+        op: OpId,
+        id: ContainerId,
+        started_at: Option<Stamp>,
+        epoch: Option<(VpnId, u32)>,
+        outcome: &Outcome,
+        asked: Time,
+    ) {
+        let current = epoch.is_none_or(|(vpn, epoch)| self.fleet.vpn(vpn).network_epoch == epoch);
+        let report = match outcome {
+            Outcome::Done(Report::Probe(report)) => *report,
+            Outcome::Done(_) | Outcome::Refused(_) | Outcome::Unknown(_) => {
+                ProbeReport { answered: false, connected: None }
+            }
+        };
+        let mut routine = false;
+        if let Some(engine) = self.fleet.engines.get_mut(&id) {
+            routine = engine.answers.asking == Some(op);
+            if routine {
+                engine.answers.asking = None;
+            }
+            if current && engine.started_at == started_at && engine.state == State::Running {
+                let trusted = engine.answers.proven;
+                self.dirty |= engine.observe_answer(report, asked);
+                if trusted && !engine.answers.proven {
+                    self.marks.hit(Mark::AdoptedUnproven);
+                }
+            } else {
+                self.marks.hit(Mark::StaleEpoch);
+            }
+        }
+        if let Some((vpn, _)) = epoch {
+            self.count_in_check(vpn, op, report);
+        }
+        if routine {
+            self.schedule_probe(id);
+        }
+    }
+
+    /// An answer that a double check waits for.
+    fn count_in_check(&mut self, id: VpnId, op: OpId, report: ProbeReport) {
+        let Some(check) = &mut self.fleet.vpn_mut(id).check else { return };
+        if !check.open.remove(&op) {
+            return;
+        }
+        check.connected += usize::from(report.connected == Some(true));
+        self.dirty = true;
+    }
+}

@@ -1,0 +1,202 @@
+//! Hearing how operations that change containers ended, and finding out when nobody said.
+//!
+//! *Unknown* releases nothing: what an operation reserved stays reserved until an inspection decides.
+
+use super::Control;
+use crate::agenda::Wake;
+use crate::canary::Canary;
+use crate::command::{Cause, Create};
+use crate::engine::Engine;
+use crate::event::{Outcome, Refusal, Report};
+use crate::ids::{ContainerId, OpId};
+use crate::journal::{Expect, Subject, What, Why};
+use crate::mark::Mark;
+use crate::operation::{Fate, Operation, Task};
+use crate::time::Time;
+use alloc::vec;
+
+/// Inspections that must find nothing until an operation of unknown fate is given up.
+const ABSENCES_TO_RELEASE: u32 = 2;
+
+impl Control {
+    pub(super) fn hear_create(&mut self, operation: &Operation, create: &Create, outcome: Outcome) {
+        let op = operation.id;
+        let subject = Subject::Engine(None, create.name.clone());
+        match outcome {
+            Outcome::Done(Report::Created(id)) => {
+                self.create_retry.succeeded();
+                self.meet_created(id, operation, create);
+                self.fleet.operations.settle(op);
+                self.dirty = true;
+            }
+            Outcome::Refused(refusal) if !matches!(refusal, Refusal::Unexplained(_)) => {
+                self.fleet.operations.settle(op);
+                self.create_retry.refused(self.now);
+                self.write(subject, What::Refused("creation", op), vec![Why::Said(refusal)], Expect::Nothing);
+                // The name or the port is somebody's that we do not know: look before the next attempt.
+                self.agenda.set_earlier(Wake::List, self.now);
+                self.dirty = true;
+            }
+            Outcome::Done(_) | Outcome::Refused(_) | Outcome::Unknown(_) => {
+                if matches!(outcome, Outcome::Refused(_)) {
+                    self.create_retry.refused(self.now);
+                }
+                self.write(subject, What::FateUnknown("creation", op), vec![], Expect::Nothing);
+                self.doubt_fate(op);
+            }
+        }
+    }
+
+    /// A container exists because we created it, whether or not Docker has told of it already.
+    fn meet_created(&mut self, id: ContainerId, operation: &Operation, create: &Create) {
+        if self.fleet.engines.contains_key(&id) || self.fleet.gone.contains_key(&id) {
+            return;
+        }
+        let vpn = create.vpn.map(|vpn| self.fleet.vpn(vpn));
+        let engine = Engine::created(id, create, vpn, operation, self.now);
+        self.fleet.engines.insert(id, engine);
+    }
+
+    pub(super) fn hear_change(&mut self, operation: &Operation, id: ContainerId, outcome: Outcome) {
+        let (op, now) = (operation.id, self.now);
+        let verb = verb(&operation.task);
+        let Some(engine) = self.fleet.engines.get_mut(&id) else {
+            self.fleet.operations.settle(op);
+            return;
+        };
+        let subject = Subject::Engine(Some(id), engine.name.clone());
+        engine.touched = now;
+        self.dirty = true;
+        match outcome {
+            Outcome::Done(_) => {
+                engine.operation = None;
+                engine.retry.succeeded();
+                self.fleet.operations.settle(op);
+                if matches!(operation.task, Task::Remove(_)) {
+                    return self.forget(id);
+                }
+                engine.assume_started(now);
+                self.look_at(id, Cause::SomethingChanged);
+            }
+            Outcome::Refused(refusal) if !matches!(refusal, Refusal::Unexplained(_)) => {
+                engine.operation = None;
+                engine.retry.refused(now);
+                if matches!(operation.task, Task::Start(_)) {
+                    self.marks.hit(Mark::StartFailedRemoved);
+                    engine.condemned = Some(Cause::StartFailed);
+                    engine.retry.succeeded();
+                }
+                self.fleet.operations.settle(op);
+                let gone = refusal == Refusal::NoSuchContainer && matches!(operation.task, Task::Remove(_));
+                self.write(subject, What::Refused(verb, op), vec![Why::Said(refusal)], Expect::Nothing);
+                if gone {
+                    self.forget(id);
+                } else {
+                    self.look_at(id, Cause::SomethingChanged);
+                }
+            }
+            Outcome::Refused(_) | Outcome::Unknown(_) => {
+                self.write(subject, What::FateUnknown(verb, op), vec![], Expect::Nothing);
+                self.doubt_fate(op);
+            }
+        }
+    }
+
+    /// Nobody knows whether an operation was, or will be, carried out: it keeps what it reserved until an
+    /// inspection decides.
+    fn doubt_fate(&mut self, op: OpId) {
+        if self.sabotage.is(Canary::UnknownReleases) {
+            self.fleet.operations.settle(op);
+            return;
+        }
+        if let Some(operation) = self.fleet.operations.get_mut(op) {
+            operation.fate = Fate::Unknown { absences: 0 };
+        }
+        self.agenda.set(Wake::AskFate(op), self.now);
+    }
+
+    /// An inspection decides the fate of an operation that was not answered.
+    pub(super) fn settle_change(&mut self, id: ContainerId, asked: Time, runs: bool) {
+        let Some(engine) = self.fleet.engines.get_mut(&id) else { return };
+        let Some((op, _)) = engine.operation else { return };
+        let Some(operation) = self.fleet.operations.get(op) else { return };
+        if operation.fate == Fate::Open || asked < engine.touched {
+            return;
+        }
+        self.marks.hit(Mark::UnknownFound);
+        let failed_start = matches!(operation.task, Task::Start(_)) && !runs;
+        engine.operation = None;
+        if failed_start {
+            self.marks.hit(Mark::StartFailedRemoved);
+            engine.condemned = Some(Cause::StartFailed);
+        } else if matches!(operation.task, Task::Remove(_)) {
+            engine.retry.refused(self.now);
+        }
+        let subject = Subject::Engine(Some(id), engine.name.clone());
+        self.fleet.operations.settle(op);
+        self.agenda.clear(Wake::AskFate(op));
+        self.write(subject, What::FateFound(op), vec![], Expect::Nothing);
+        self.dirty = true;
+    }
+
+    /// An inspection by name tells of a creation that was not answered.
+    pub(super) fn hear_fate(&mut self, op: OpId, outcome: Outcome, asked: Time) {
+        let Some(operation) = self.fleet.operations.get(op).cloned() else { return };
+        let Some(create) = operation.create() else { return };
+        let subject = Subject::Engine(None, create.name.clone());
+        match outcome {
+            Outcome::Done(Report::Found(facts)) => {
+                let born_of = facts.listed.labels.meaning().operation;
+                if born_of == Some(op) {
+                    self.marks.hit(Mark::UnknownFound);
+                    self.write(subject, What::FateFound(op), vec![], Expect::Nothing);
+                    self.believe_facts(&facts, asked);
+                } else {
+                    // The name is another's: ours cannot have been created.
+                    self.marks.hit(Mark::UnknownReleased);
+                    self.write(subject, What::FateReleased(op), vec![], Expect::Refill);
+                    self.create_retry.refused(self.now);
+                    self.agenda.set_earlier(Wake::List, self.now);
+                }
+                self.fleet.operations.settle(op);
+                self.dirty = true;
+            }
+            Outcome::Done(Report::Absent) => self.hear_fate_absent(op, subject),
+            Outcome::Done(_) | Outcome::Refused(_) | Outcome::Unknown(_) => {
+                self.agenda.set(Wake::AskFate(op), self.now + self.settings.ping_interval);
+            }
+        }
+    }
+
+    fn hear_fate_absent(&mut self, op: OpId, subject: Subject) {
+        let again = self.now + self.settings.docker_timeout;
+        let Some(operation) = self.fleet.operations.get_mut(op) else { return };
+        let Fate::Unknown { absences } = &mut operation.fate else { return };
+        *absences += 1;
+        if *absences < ABSENCES_TO_RELEASE {
+            self.marks.hit(Mark::UnknownAbsent);
+            self.agenda.set(Wake::AskFate(op), again);
+            return;
+        }
+        self.marks.hit(Mark::UnknownReleased);
+        self.fleet.operations.settle(op);
+        self.write(subject, What::FateReleased(op), vec![], Expect::Refill);
+        self.dirty = true;
+    }
+}
+
+fn verb(task: &Task) -> &'static str {
+    match task {
+        Task::Start(_) => "start",
+        Task::Restart(_) => "restart",
+        Task::Remove(_) => "removal",
+        Task::Create(_) => "creation",
+        Task::Ping
+        | Task::List
+        | Task::InspectVpn(_)
+        | Task::InspectContainer(_)
+        | Task::InspectFate(_)
+        | Task::Probe { .. }
+        | Task::Ask { .. } => "question",
+    }
+}

@@ -1,0 +1,158 @@
+//! Hearing of VPNs: inspections of their containers, and what their control servers answer.
+
+use super::Control;
+use crate::agenda::Wake;
+use crate::command::{Cause, Question};
+use crate::docker::Listed;
+use crate::engine::{Answers, Engine, Seat};
+use crate::event::{Outcome, Refusal, Report};
+use crate::ids::{ContainerId, VpnId};
+use crate::journal::{Expect, What, Why};
+use crate::mark::Mark;
+use crate::policy::verdict;
+use crate::time::Time;
+use crate::vpn::{ControlServer, PortReading, Vpn};
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+impl Control {
+    pub(super) fn hear_vpn(&mut self, id: VpnId, outcome: Outcome, asked: Time) {
+        self.fleet.vpn_mut(id).inspecting = None;
+        let facts = match outcome {
+            Outcome::Done(Report::Found(facts)) => Some(facts),
+            Outcome::Done(Report::Absent) => None,
+            Outcome::Done(_) | Outcome::Refused(_) | Outcome::Unknown(_) => return,
+        };
+        if asked < self.fleet.vpn(id).touched {
+            self.marks.hit(Mark::StaleReading);
+            return self.inspect_vpn(id, Cause::SomethingChanged);
+        }
+        let was_healthy = self.fleet.vpn(id).is_healthy();
+        let seen = self.fleet.vpn_mut(id).observe(facts.as_deref(), asked, self.now);
+        if seen.new_network {
+            self.meet_network(id);
+        }
+        if seen.replaced && was_healthy {
+            self.marks.hit(Mark::VpnFailsNewNetwork);
+            self.fail_vpn(id, vec![Why::NetworkReplaced]);
+        }
+        self.dirty |= seen.changed;
+        self.sighted_vpn(id, asked);
+    }
+
+    /// A VPN has a network that was not known: every engine on it is looked at again, and its own state asked.
+    fn meet_network(&mut self, id: VpnId) {
+        let subject = self.vpn_subject(id);
+        self.write(subject, What::NewNetwork, vec![], Expect::RepairOnceHealthy);
+        self.agenda.set_earlier(Wake::AskTunnel(id), self.now);
+        // An engine may have been seated by its label, or not at all, while the container's id was unknown.
+        let seats: Vec<_> = self
+            .fleet
+            .engines
+            .values()
+            .map(|engine| (engine.id, self.seat_now(engine)))
+            .filter(|(_, seat)| seat.vpn() == Some(id))
+            .collect();
+        for (engine, seat) in seats {
+            if let Some(engine) = self.fleet.engines.get_mut(&engine) {
+                engine.seat = seat;
+                // What is under way was asked before, and says nothing of the new network.
+                engine.touched = self.now;
+                engine.answers = Answers::default();
+                engine.reconnects_since = None;
+                engine.restart_owed = false;
+            }
+            self.look_at(engine, Cause::SomethingChanged);
+        }
+    }
+
+    fn seat_now(&self, engine: &Engine) -> Seat {
+        self.fleet.seat_of(&Listed {
+            id: engine.id,
+            name: engine.name.clone(),
+            ours: true,
+            state: engine.state,
+            network: engine.network.clone(),
+            labels: engine.labels.clone(),
+            image: engine.image.clone(),
+            published: Arc::from([]),
+        })
+    }
+
+    pub(super) fn hear_answer(
+        &mut self,
+        id: VpnId,
+        question: Question,
+        epochs: (u32, u32),
+        outcome: Outcome,
+        asked: Time,
+    ) {
+        let vpn = self.fleet.vpn_mut(id);
+        match question {
+            Question::Tunnel => vpn.asking_tunnel = None,
+            Question::Ports => vpn.asking_ports = None,
+            Question::PublicAddress => {}
+        }
+        if epochs.0 != vpn.network_epoch || (question == Question::Ports && epochs.1 != vpn.port_epoch) {
+            self.marks.hit(Mark::StaleEpoch);
+            return;
+        }
+        let control_server = match &outcome {
+            Outcome::Done(_) => ControlServer::Answers,
+            Outcome::Refused(Refusal::Unauthorized) => ControlServer::Unauthorized,
+            Outcome::Refused(_) | Outcome::Unknown(_) => ControlServer::Silent,
+        };
+        self.dirty |= vpn.control_server != control_server;
+        vpn.control_server = control_server;
+        match outcome {
+            Outcome::Done(Report::Tunnel(status)) => {
+                self.dirty |= vpn.tunnel != Some(status);
+                vpn.tunnel = Some(status);
+            }
+            Outcome::Done(Report::Ports(ports)) => {
+                let port = ports.first().copied().filter(|port| *port != 0);
+                self.read_port(id, PortReading { port, asked_at: asked });
+            }
+            Outcome::Done(Report::PublicAddress(address)) => vpn.public_address = Some(address),
+            // An unauthorized or silent control server says nothing about the tunnel.
+            Outcome::Done(_) | Outcome::Refused(_) | Outcome::Unknown(_) => {
+                if question == Question::Tunnel {
+                    self.dirty |= vpn.tunnel.is_some();
+                    vpn.tunnel = None;
+                }
+            }
+        }
+    }
+
+    fn read_port(&mut self, id: VpnId, reading: PortReading) {
+        let vpn = self.fleet.vpn_mut(id);
+        let before = vpn.port.and_then(|before| before.port);
+        vpn.port = Some(reading);
+        if reading.port == before && reading.port == vpn.last_port {
+            return;
+        }
+        self.dirty = true;
+        let what = match (vpn.last_port, reading.port) {
+            (Some(last), Some(port)) if last != port => {
+                self.marks.hit(Mark::PortChanged);
+                What::PortChanged(last, port)
+            }
+            (Some(_) | None, Some(port)) => What::PortIs(port),
+            (Some(last), None) if before.is_some() => {
+                self.marks.hit(Mark::PortNone);
+                What::PortGone(last)
+            }
+            (Some(_) | None, None) => return,
+        };
+        vpn.last_port = reading.port.or(vpn.last_port);
+        let subject = self.vpn_subject(id);
+        self.write(subject, what, vec![], Expect::Nothing);
+    }
+
+    /// Whether an engine of a doubted VPN can be asked.
+    pub(super) fn askable(&self, vpn: &Vpn) -> Vec<ContainerId> {
+        let engines = self.fleet.engines.values();
+        engines.filter(|engine| verdict::can_be_asked(engine, vpn)).map(|engine| engine.id).collect()
+    }
+}

@@ -1,0 +1,193 @@
+//! Judging VPNs: evidence, double checks, verdicts, and what a failure or a recovery changes at once.
+//!
+//! What a verdict means for engines is decided in `decide`.
+
+use super::Control;
+use crate::agenda::Wake;
+use crate::canary::Canary;
+use crate::command::{Cause, Question};
+use crate::engine::{Changing, Engine};
+use crate::ids::VpnId;
+use crate::journal::{Expect, Subject, What, Why};
+use crate::mark::Mark;
+use crate::policy::verdict::{self, Evidence, Finding};
+use crate::policy::{failover, offering};
+use crate::vpn::{Check, Checked, Failure, Verdict, Witnesses};
+use alloc::collections::BTreeSet;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// An engine's silence counts for one and a half intervals after it was asked, in tenths: until the next
+/// answer, whatever the jitter.
+const SILENCE_COUNTS_TENTHS: u32 = 15;
+
+impl Control {
+    pub(super) fn gather_evidence(&self) -> Vec<Evidence> {
+        let mut evidence = vec![Evidence::default(); self.fleet.vpns.len()];
+        let interval = self.settings.health_check_interval * SILENCE_COUNTS_TENTHS / 10;
+        for engine in self.fleet.engines.values() {
+            if let Some(vpn) = engine.seat.vpn() {
+                evidence[vpn.index()].add(engine, self.fleet.vpn(vpn), self.now, interval);
+            }
+        }
+        evidence
+    }
+
+    pub(super) fn suspect_oneself(&mut self, evidence: &[Evidence]) {
+        let told: Vec<_> = evidence.iter().filter(|evidence| evidence.askable > 0).collect();
+        let blind = told.len() >= 2 && told.len() == evidence.len() && told.iter().all(|e| e.all_silent());
+        // Once blind, only an answer from anywhere ends it.
+        let blind = blind || (self.blind && !told.is_empty() && told.iter().all(|e| e.all_silent()));
+        if blind != self.blind {
+            self.marks.hit(Mark::SelfDoubt);
+            self.blind = blind;
+            self.write(Subject::Fleet, What::SuspectsItself(blind), vec![], Expect::Nothing);
+        }
+    }
+
+    pub(super) fn judge_vpn(&mut self, id: VpnId, evidence: &Evidence) {
+        let finding = verdict::find(self.fleet.vpn(id), evidence, self.blind, &self.marks);
+        self.double_check(id, finding);
+        let (verdict, why) = verdict::judge(self.fleet.vpn(id), finding, &self.marks);
+        match (self.fleet.vpn(id).verdict, verdict) {
+            (Verdict::Pending | Verdict::Healthy, Verdict::Failed) => self.fail_vpn(id, why),
+            (Verdict::Pending | Verdict::Failed, Verdict::Healthy) => self.recover_vpn(id, why),
+            (Verdict::Pending, Verdict::Pending)
+            | (Verdict::Healthy, Verdict::Healthy)
+            | (Verdict::Failed, Verdict::Failed)
+            | (_, Verdict::Pending) => {}
+        }
+    }
+
+    /// Asks a doubted VPN's engines, again and again while the doubt lasts.
+    fn double_check(&mut self, id: VpnId, finding: Finding) {
+        let Finding::Doubtful(doubt) = finding else {
+            let vpn = self.fleet.vpn_mut(id);
+            if vpn.doubt.take().is_some() {
+                vpn.check = None;
+                vpn.checked = None;
+                self.agenda.clear(Wake::DoubleCheck(id));
+            }
+            return;
+        };
+        let vpn = self.fleet.vpn_mut(id);
+        match &mut vpn.doubt {
+            Some((known, _)) => *known = doubt,
+            None => {
+                vpn.doubt = Some((doubt, self.now));
+                let subject = self.vpn_subject(id);
+                self.write(subject, What::VpnDoubted, vec![doubt.why()], Expect::Nothing);
+            }
+        }
+        self.finish_check(id);
+        if self.fleet.vpn(id).check.is_none() && self.agenda.when(Wake::DoubleCheck(id)).is_none() {
+            self.begin_check(id);
+        }
+    }
+
+    fn begin_check(&mut self, id: VpnId) {
+        let asked = self.askable(self.fleet.vpn(id));
+        let mut open = BTreeSet::new();
+        for engine in &asked {
+            open.extend(self.probe(*engine, Cause::DoubleCheck));
+        }
+        let check = Check { asked_at: self.now, asked: open.len(), open, connected: 0 };
+        self.fleet.vpn_mut(id).check = Some(check);
+        let next = self.now + self.settings.gluetun_health_check_interval;
+        self.agenda.set(Wake::DoubleCheck(id), next);
+        self.finish_check(id);
+    }
+
+    /// A check ends with the first connected engine, or when all have answered.
+    fn finish_check(&mut self, id: VpnId) {
+        let vpn = self.fleet.vpn_mut(id);
+        let Some(check) = vpn.check.take_if(|check| check.connected > 0 || check.open.is_empty()) else {
+            return;
+        };
+        let result = Checked { connected: check.connected, asked: check.asked };
+        let before = vpn.checked.replace(result);
+        let told = before.map(|before| before.connected > 0);
+        if told != Some(result.connected > 0) && result.asked > 0 {
+            let subject = self.vpn_subject(id);
+            let what = What::DoubleChecked { connected: result.connected, asked: result.asked };
+            self.write(subject, what, vec![], Expect::Nothing);
+        }
+    }
+
+    pub(super) fn fail_vpn(&mut self, id: VpnId, why: Vec<Why>) {
+        let now = self.now;
+        let vpn = self.fleet.vpn_mut(id);
+        let network_lost = !vpn.has_network() || why.contains(&Why::NetworkReplaced);
+        vpn.verdict = Verdict::Failed;
+        vpn.verdict_since = now;
+        vpn.failure = Some(Failure { at: now, network_lost });
+        vpn.relapses = if failover::relapses(vpn, now) { vpn.relapses + 1 } else { 0 };
+        if vpn.relapses > 0 {
+            self.marks.hit(Mark::VpnRelapses);
+        }
+        vpn.witnesses = Witnesses::default();
+        // The port after a failure is compared with nothing from before it.
+        vpn.port_epoch += 1;
+        vpn.port = None;
+        vpn.last_port = None;
+        let subject = self.vpn_subject(id);
+        self.write(subject, What::VpnFailed, why, Expect::EnginesHidden);
+        self.dirty = true;
+    }
+
+    fn recover_vpn(&mut self, id: VpnId, why: Vec<Why>) {
+        let now = self.now;
+        let restart = self.settings.vpn_restart_engines_on_reconnect;
+        let vpn = self.fleet.vpn_mut(id);
+        vpn.verdict = Verdict::Healthy;
+        vpn.verdict_since = now;
+        let failure = vpn.failure.take();
+        if let Some(failure) = failure {
+            vpn.recovered_at = Some(now);
+            if failure.network_lost {
+                self.marks.hit(Mark::VpnRecoversNetwork);
+            } else {
+                self.marks.hit(Mark::VpnRecoversTunnel);
+                let vpn = &self.fleet.vpns[id.index()];
+                let held = |engine: &&mut Engine| {
+                    engine.seat.vpn() == Some(id)
+                        && engine.answers.proven
+                        && offering::in_current_network(engine, vpn)
+                };
+                for engine in self.fleet.engines.values_mut().filter(held) {
+                    engine.reconnects_since = Some(now);
+                    engine.restart_owed = restart && !engine.witness;
+                    engine.witness = false;
+                    self.agenda.set(Wake::Probe(engine.id), now);
+                }
+            }
+        }
+        if failure.is_some() && self.sabotage.is(Canary::RemovesAtRecovery) {
+            let others = |engine: &&Engine| engine.seat.vpn() != Some(id) && engine.operation.is_none();
+            let others: Vec<_> = self.fleet.engines.values().filter(others).map(|engine| engine.id).collect();
+            others.into_iter().for_each(|engine| self.apply(engine, Changing::Removing, Cause::HeldTooLong));
+        }
+        let subject = self.vpn_subject(id);
+        self.write(subject, What::VpnHealthy, why, Expect::Refill);
+        self.agenda.set(Wake::AskPorts(id), now);
+        self.ask(id, Question::PublicAddress);
+        self.dirty = true;
+    }
+
+    pub(super) fn judge_emergency(&mut self) {
+        let holds = failover::emergency(self.emergency.is_some(), &self.fleet.vpns);
+        if holds == self.emergency.is_some() {
+            return;
+        }
+        self.emergency = holds.then_some(self.now);
+        let (mark, what, expect) = if holds {
+            (Mark::EmergencyEntered, What::EmergencyEntered, Expect::Nothing)
+        } else {
+            (Mark::EmergencyLeft, What::EmergencyLeft, Expect::Refill)
+        };
+        self.marks.hit(mark);
+        let failed = self.fleet.vpns.iter().find(|vpn| vpn.is_failed()).map(|vpn| vpn.id);
+        let subject = failed.map_or(Subject::Fleet, |vpn| self.vpn_subject(vpn));
+        self.write(subject, what, vec![], expect);
+    }
+}

@@ -1,0 +1,137 @@
+//! Everything the core can be told. One closed list: what is not here cannot influence a decision.
+//!
+//! Wire formats are translated before they get here.
+
+use crate::docker::{Facts, Listing, Notice};
+use crate::ids::{ContainerId, OpId};
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// One thing that happened outside, told to [`Control::handle`](crate::Control::handle).
+#[derive(Clone, PartialEq, Debug)]
+pub enum Event {
+    /// Nothing but time has passed: the moment of `next_wakeup` has come, or an early one; both are fine.
+    Woken,
+    /// A command has ended. Sent exactly once for each command.
+    Finished {
+        /// The command's own id.
+        op: OpId,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// Docker's event stream told something. May come late, twice, out of order or never.
+    Docker(Notice),
+    /// Docker's event stream was (re)opened: whatever happened before may have gone unheard.
+    DockerStreamOpened,
+    /// The store has told which streams other programs had announced, or has said that it cannot.
+    StoreAnswered(Result<Vec<RememberedStream>, Arc<str>>),
+}
+
+/// An announced stream that was live when acefleet last wrote to its store.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RememberedStream {
+    /// The engine that played it.
+    pub engine: ContainerId,
+    /// The stream's id.
+    pub stream: Arc<str>,
+}
+
+/// How a command ended.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Outcome {
+    /// It was carried out, and this is the answer.
+    Done(Report),
+    /// The other side said no.
+    Refused(Refusal),
+    /// No answer in time, or the connection broke: it may or may not have been carried out, or be yet to come.
+    Unknown(Silence),
+}
+
+/// The answer to a command that was carried out.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Report {
+    /// Docker is there.
+    Pong,
+    /// All containers.
+    Listing(Listing),
+    /// The container that was asked for.
+    Found(Box<Facts>),
+    /// There is no such container.
+    Absent,
+    /// A container was created.
+    Created(ContainerId),
+    /// A start, restart, stop or removal was carried out.
+    Carried,
+    /// What an engine answered, or that it did not.
+    Probe(ProbeReport),
+    /// What a control server said of its tunnel.
+    Tunnel(TunnelStatus),
+    /// What a control server said of its forwarded ports; none is an empty list.
+    Ports(Vec<u16>),
+    /// The VPN's public address.
+    PublicAddress(Arc<str>),
+}
+
+/// Both questions that a probe asks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ProbeReport {
+    /// `get_status` was answered as a healthy engine answers it.
+    pub answered: bool,
+    /// `get_network_connection_status`: `None` if that was not answered.
+    pub connected: Option<bool>,
+}
+
+/// What Gluetun says of its tunnel.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[allow(missing_docs, reason = "Gluetun's own words")]
+pub enum TunnelStatus {
+    Starting,
+    Running,
+    Stopping,
+    Stopped,
+    Crashed,
+}
+
+/// Why the other side said no.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// The name is taken by another container.
+    NameTaken,
+    /// A port is taken, on the host or on the network stack.
+    PortTaken,
+    /// There is no such container, or none of the id whose network was to be shared.
+    NoSuchContainer,
+    /// The container whose network was to be shared is not running.
+    NetworkNotRunning,
+    /// The image is missing.
+    ImageMissing,
+    /// The control server does not let us in.
+    Unauthorized,
+    /// An error that says nothing about whether it was carried out.
+    Unexplained(Arc<str>),
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NameTaken => f.write_str("name taken"),
+            Self::PortTaken => f.write_str("port taken"),
+            Self::NoSuchContainer => f.write_str("no such container"),
+            Self::NetworkNotRunning => f.write_str("the container whose network it joins is not running"),
+            Self::ImageMissing => f.write_str("image missing"),
+            Self::Unauthorized => f.write_str("unauthorized"),
+            Self::Unexplained(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Why nothing is known of a command's fate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Silence {
+    /// The command's timeout ran out.
+    TimedOut,
+    /// The connection could not be made, or broke.
+    Disconnected,
+}

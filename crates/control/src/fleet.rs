@@ -1,0 +1,147 @@
+//! The observed world: the VPNs, our containers, what others hold, and what is under way.
+//!
+//! Docker is the truth about what exists; this is what is believed of it. Nothing is decided here.
+
+use crate::docker::{Listed, Network};
+use crate::engine::{Engine, Seat};
+use crate::ids::{ContainerId, Name, VpnId};
+use crate::operation::Operations;
+use crate::policy::naming::Numbers;
+use crate::policy::ports::PortsHeld;
+use crate::settings::Settings;
+use crate::time::Time;
+use crate::vpn::Vpn;
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// Everything that is believed to exist.
+#[derive(Debug)]
+pub struct Fleet {
+    /// The configured VPNs, in configuration order.
+    pub vpns: Vec<Vpn>,
+    /// Containers of ours.
+    pub engines: BTreeMap<ContainerId, Engine>,
+    /// Containers of others: they hold names and ports, and are never touched.
+    pub strangers: BTreeMap<ContainerId, Stranger>,
+    /// Containers known to be gone, and since when: a reading asked for earlier may still show them.
+    pub gone: BTreeMap<ContainerId, Time>,
+    /// What has been sent and is not settled.
+    pub operations: Operations,
+}
+
+/// A container of somebody else's.
+#[derive(Debug)]
+pub struct Stranger {
+    /// Its name.
+    pub name: Name,
+    /// Host ports that it publishes.
+    pub published: Arc<[u16]>,
+    /// A listing asked for before this moment says nothing about it.
+    pub touched: Time,
+}
+
+impl Fleet {
+    /// The configured VPNs, and nothing seen yet.
+    pub fn new(settings: &Settings) -> Self {
+        let ids = (0..).map(VpnId);
+        Self {
+            vpns: ids.zip(&settings.vpns).map(|(id, vpn)| Vpn::new(id, vpn.clone())).collect(),
+            engines: BTreeMap::new(),
+            strangers: BTreeMap::new(),
+            gone: BTreeMap::new(),
+            operations: Operations::default(),
+        }
+    }
+
+    /// The VPN of this id.
+    pub fn vpn(&self, id: VpnId) -> &Vpn {
+        &self.vpns[id.index()]
+    }
+
+    /// The VPN of this id.
+    pub fn vpn_mut(&mut self, id: VpnId) -> &mut Vpn {
+        &mut self.vpns[id.index()]
+    }
+
+    /// The VPN whose container has this name.
+    pub fn vpn_named(&self, name: &Name) -> Option<VpnId> {
+        self.vpns.iter().find(|vpn| vpn.name() == name).map(|vpn| vpn.id)
+    }
+
+    /// The VPN whose container this is, as far as is known.
+    pub fn vpn_of_container(&self, id: ContainerId) -> Option<VpnId> {
+        self.vpns.iter().find(|vpn| vpn.container_id() == Some(id)).map(|vpn| vpn.id)
+    }
+
+    /// The VPN that an engine is seated on.
+    pub fn vpn_of(&self, engine: &Engine) -> Option<&Vpn> {
+        engine.seat.vpn().map(|vpn| self.vpn(vpn))
+    }
+
+    /// Where a container belongs. The network it lives in is the truth; where that names a container that is
+    /// gone, its label tells whose it was.
+    pub fn seat_of(&self, listed: &Listed) -> Seat {
+        if self.vpns.is_empty() {
+            return match listed.network {
+                Network::Own(_) => Seat::Own,
+                Network::Container(_) | Network::ContainerNamed(_) => Seat::Elsewhere,
+            };
+        }
+        let by_label = || self.vpn_named(&listed.labels.meaning().vpn_container?);
+        let vpn = match &listed.network {
+            Network::Container(id) => self.vpn_of_container(*id).or_else(by_label),
+            Network::ContainerNamed(name) => self.vpn_named(name),
+            Network::Own(_) => None,
+        };
+        vpn.map_or(Seat::Elsewhere, Seat::Vpn)
+    }
+
+    /// Containers of ours and creations not settled: what limits are about. Containers without an HTTP port
+    /// are counted in nothing.
+    pub fn occupying(&self) -> usize {
+        self.engines.values().filter(|engine| engine.is_engine()).count() + self.operations.creates().count()
+    }
+
+    /// For each VPN the engine that carries its last known forwarded port.
+    pub fn carriers(&self) -> Vec<Option<ContainerId>> {
+        let mut carriers: Vec<Option<&Engine>> = vec![None; self.vpns.len()];
+        for engine in self.engines.values().filter(|engine| engine.condemned.is_none()) {
+            let Some(vpn) = engine.seat.vpn() else { continue };
+            let best = &mut carriers[vpn.index()];
+            let carries = engine.p2p().is_some() && engine.p2p() == self.vpn(vpn).last_port;
+            if carries && best.is_none_or(|best| engine.carries_before(best)) {
+                *best = Some(engine);
+            }
+        }
+        carriers.into_iter().map(|carrier| carrier.map(|engine| engine.id)).collect()
+    }
+
+    /// Numbers of names that are taken by anybody.
+    pub fn numbers(&self) -> Numbers {
+        let mut numbers = Numbers::default();
+        self.engines.values().for_each(|engine| numbers.take(&engine.name));
+        self.strangers.values().for_each(|stranger| numbers.take(&stranger.name));
+        self.vpns.iter().for_each(|vpn| numbers.take(vpn.name()));
+        self.operations.creates().for_each(|(_, create)| numbers.take(&create.name));
+        numbers
+    }
+
+    /// Ports that are taken.
+    pub fn ports(&self) -> PortsHeld {
+        let mut held = PortsHeld::default();
+        for engine in self.engines.values() {
+            if let Some(ports) = engine.ports {
+                held.take(engine.seat.vpn(), ports);
+            }
+        }
+        for (_, create) in self.operations.creates() {
+            held.take(create.vpn, create.ports);
+        }
+        for stranger in self.strangers.values() {
+            stranger.published.iter().for_each(|port| held.take_on_host(*port));
+        }
+        held
+    }
+}

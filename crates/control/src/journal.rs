@@ -1,0 +1,369 @@
+//! What was decided, why, and what is expected to follow: the answer to "why did it do that?".
+//!
+//! Entries are typed; their sentences are written only when somebody reads them. The journal records and
+//! never influences a decision.
+
+use crate::command::Cause;
+use crate::docker::{Health, State};
+use crate::event::{Refusal, TunnelStatus};
+use crate::ids::{ContainerId, Name, OpId, VpnId};
+use crate::time::Time;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+
+/// Entries kept in memory; the store keeps more.
+pub const ENTRIES_KEPT: usize = 1_000;
+
+/// One decision, or one observation that decisions rest on.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Entry {
+    /// Counted up from one within a life of acefleet.
+    pub seq: u64,
+    /// When it was decided.
+    pub at: Time,
+    /// Whom it is about.
+    pub subject: Subject,
+    /// What was decided or seen.
+    pub what: What,
+    /// The observations that it rests on.
+    pub why: Vec<Why>,
+    /// What should follow.
+    pub expect: Expect,
+}
+
+/// Whom an entry is about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Subject {
+    /// All of it.
+    Fleet,
+    /// Docker itself.
+    Docker,
+    /// A VPN.
+    Vpn(VpnId, Name),
+    /// An engine, or another container of ours.
+    Engine(Option<ContainerId>, Name),
+}
+
+/// What was decided or seen.
+#[derive(Clone, PartialEq, Debug)]
+pub enum What {
+    /// The first complete look is over: decisions begin.
+    InSight {
+        /// Engines found running.
+        adopted: usize,
+    },
+    /// An engine was found, with what its labels tell.
+    Adopted {
+        /// The VPN it belongs to.
+        vpn: Option<Name>,
+    },
+    /// A container of ours has labels that cannot be believed.
+    LabelsGarbled,
+    /// A container of ours appeared that no open operation explains.
+    Appeared,
+    /// A container of ours is gone.
+    Gone,
+    /// Docker does not answer.
+    DockerUnreachable,
+    /// A listing failed, and what is known stays as it is.
+    ListingSkipped,
+    /// Docker answers again, and all of it has been looked at.
+    DockerBack,
+    /// A VPN's network is another one now.
+    NewNetwork,
+    /// A VPN is healthy.
+    VpnHealthy,
+    /// A VPN failed.
+    VpnFailed,
+    /// A VPN is doubted, and its engines are asked.
+    VpnDoubted,
+    /// The engines of a doubted VPN have answered.
+    DoubleChecked {
+        /// How many are connected.
+        connected: usize,
+        /// How many were asked.
+        asked: usize,
+    },
+    /// Some VPN failed and another carries on.
+    EmergencyEntered,
+    /// No VPN is failed any more.
+    EmergencyLeft,
+    /// A VPN's forwarded port is known now.
+    PortIs(u16),
+    /// A VPN's forwarded port is another one now.
+    PortChanged(u16, u16),
+    /// A VPN has no forwarded port now.
+    PortGone(u16),
+    /// An engine will be created.
+    Create {
+        /// Where.
+        vpn: Option<Name>,
+        /// With the forwarded port, if it is to carry it.
+        forwarded: Option<u16>,
+    },
+    /// A container will be started.
+    Start,
+    /// A container will be restarted in place.
+    Restart,
+    /// A container will be removed.
+    Remove,
+    /// An engine is offered to viewers.
+    Offered,
+    /// An engine is not offered any more.
+    Hidden,
+    /// An operation was refused.
+    Refused(&'static str, OpId),
+    /// An operation's fate is unknown.
+    FateUnknown(&'static str, OpId),
+    /// An inspection has settled an operation of unknown fate: its container exists.
+    FateFound(OpId),
+    /// An operation of unknown fate is given up.
+    FateReleased(OpId),
+    /// Creating an engine is impossible now.
+    CannotCreate,
+    /// Engines on every VPN fail at once: the fault is more likely here.
+    SuspectsItself(bool),
+}
+
+/// An observation that a decision rests on.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Why {
+    /// The command's own cause.
+    Because(Cause),
+    /// Docker's state of the container.
+    StateIs(State),
+    /// The container is missing.
+    Missing,
+    /// Docker's opinion of its health.
+    HealthIs(Health),
+    /// Its network was replaced.
+    NetworkReplaced,
+    /// What the control server says of the tunnel.
+    TunnelIs(TunnelStatus),
+    /// The engines' answers.
+    Connected {
+        /// How many are connected.
+        connected: usize,
+        /// How many were asked.
+        asked: usize,
+    },
+    /// Engines that do not answer at all.
+    Unanswered {
+        /// How many do not.
+        silent: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// There is no engine to ask.
+    NobodyToAsk,
+    /// It has been so for this long.
+    For(Duration),
+    /// How many engines serve, are coming, and are wanted.
+    Count {
+        /// Serving now.
+        serving: usize,
+        /// On their way.
+        coming: usize,
+        /// Wanted.
+        desired: usize,
+    },
+    /// The limit that stands in the way.
+    Limit(usize),
+    /// What the other side said.
+    Said(Refusal),
+    /// No VPN is healthy.
+    NoHealthyVpn,
+    /// Why it is not offered.
+    Reason(&'static str),
+}
+
+/// What is expected to follow.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Expect {
+    /// Nothing further.
+    Nothing,
+    /// Its engines are hidden at once.
+    EnginesHidden,
+    /// Its engines are repaired or created as soon as it is healthy.
+    RepairOnceHealthy,
+    /// Its engines are removed at this moment if it is not back.
+    RemovalAt(Time),
+    /// It is offered at its first good answer, which it has until this moment to give.
+    AnswerBy(Time),
+    /// It is looked at again at this moment.
+    NextLook(Time),
+    /// It will be gone.
+    Removal,
+    /// Another engine takes its place.
+    Replacement,
+    /// What is missing is created.
+    Refill,
+}
+
+/// The latest entries.
+#[derive(Debug, Default)]
+pub struct Journal {
+    entries: VecDeque<Entry>,
+    written: u64,
+}
+
+impl Journal {
+    /// Writes an entry, forgetting the oldest beyond [`ENTRIES_KEPT`].
+    pub fn write(&mut self, at: Time, subject: Subject, what: What, why: Vec<Why>, expect: Expect) {
+        self.written += 1;
+        if self.entries.len() == ENTRIES_KEPT {
+            self.entries.pop_front();
+        }
+        self.entries.push_back(Entry { seq: self.written, at, subject, what, why, expect });
+    }
+
+    /// How many entries have been written; the `seq` of the last one.
+    pub const fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// The entries after `seq` that are still kept, oldest first.
+    pub fn since(&self, seq: u64) -> impl Iterator<Item = &Entry> {
+        let forgotten = self.written - self.entries.len() as u64;
+        let known = usize::try_from(seq.saturating_sub(forgotten)).unwrap_or(usize::MAX);
+        self.entries.iter().skip(known)
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Sentence(self))?;
+        for (at, why) in self.why.iter().enumerate() {
+            write!(f, "{} {why}", if at == 0 { ":" } else { "," })?;
+        }
+        match self.expect {
+            Expect::Nothing => Ok(()),
+            expect => write!(f, "; {expect}"),
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fleet => f.write_str("fleet"),
+            Self::Docker => f.write_str("Docker"),
+            Self::Vpn(_, name) => write!(f, "VPN '{name}'"),
+            Self::Engine(_, name) => write!(f, "engine {name}"),
+        }
+    }
+}
+
+/// The main clause of an entry, in the words that people search their logs for.
+struct Sentence<'a>(&'a Entry);
+
+impl fmt::Display for Sentence<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let subject = &self.0.subject;
+        match &self.0.what {
+            What::InSight { adopted } => write!(f, "first look complete, {adopted} engine(s) adopted"),
+            What::Adopted { vpn: Some(vpn) } => write!(f, "Restored VPN assignment for {subject}: {vpn}"),
+            What::Adopted { vpn: None } => write!(f, "adopted {subject}"),
+            What::LabelsGarbled => write!(f, "labels of {subject} cannot be believed"),
+            What::Appeared => write!(f, "{subject} appeared"),
+            What::Gone => write!(f, "{subject} is gone"),
+            What::DockerUnreachable => f.write_str(
+                "Docker socket temporarily unavailable - nothing leaves the state until it is back",
+            ),
+            What::ListingSkipped => {
+                f.write_str("Docker socket temporarily unavailable - skipping state synchronization")
+            }
+            What::DockerBack => f.write_str("Docker answers again, and everything has been looked at"),
+            What::NewNetwork => write!(f, "{subject} has a new network"),
+            What::VpnHealthy => write!(f, "{subject} is healthy"),
+            What::VpnFailed => write!(f, "{subject} failed"),
+            What::VpnDoubted => write!(f, "VPN double-check: {subject} is doubted"),
+            What::DoubleChecked { connected: 0, asked } => {
+                write!(f, "VPN double-check: None of {asked} engine(s) have internet connectivity")
+            }
+            What::DoubleChecked { connected, asked } => write!(
+                f,
+                "VPN double-check: {connected}/{asked} engine(s) have internet connectivity - \
+                 considering VPN healthy"
+            ),
+            What::EmergencyEntered => f.write_str("entering emergency mode"),
+            What::EmergencyLeft => f.write_str("leaving emergency mode"),
+            What::PortIs(port) => write!(f, "{subject} forwarded port is {port}"),
+            What::PortChanged(from, to) => write!(f, "{subject} forwarded port changed from {from} to {to}"),
+            What::PortGone(port) => write!(f, "{subject} has no forwarded port any more, it was {port}"),
+            What::Create { vpn, forwarded } => {
+                write!(f, "creating {subject}")?;
+                if let Some(vpn) = vpn {
+                    write!(f, " on VPN '{vpn}'")?;
+                }
+                match forwarded {
+                    Some(port) => write!(f, " as forwarded engine with port {port}"),
+                    None => Ok(()),
+                }
+            }
+            What::Start => write!(f, "starting {subject}"),
+            What::Restart => write!(f, "restarting {subject} in place"),
+            What::Remove => write!(f, "removing {subject}"),
+            What::Offered => write!(f, "{subject} is offered"),
+            What::Hidden => write!(f, "{subject} is hidden"),
+            What::Refused(action, op) => write!(f, "{action} of {subject} was refused (operation {op})"),
+            What::FateUnknown(action, op) => {
+                write!(f, "{action} of {subject} was not answered (operation {op})")
+            }
+            What::FateFound(op) => write!(f, "operation {op} is settled: {subject} exists"),
+            What::FateReleased(op) => write!(f, "operation {op} is settled: {subject} does not exist"),
+            What::CannotCreate => f.write_str("no engine can be created now"),
+            What::SuspectsItself(true) => {
+                f.write_str("engines on every VPN fail at once: the fault is more likely here")
+            }
+            What::SuspectsItself(false) => f.write_str("an engine answers again: nothing is wrong here"),
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Because(cause) => cause.fmt(f),
+            Self::StateIs(state) => write!(f, "its container is {state}"),
+            Self::Missing => f.write_str("its container is missing"),
+            Self::HealthIs(Health::Unchecked) => f.write_str("its container runs without a health check"),
+            Self::HealthIs(Health::Starting) => f.write_str("Docker says starting"),
+            Self::HealthIs(Health::Healthy) => f.write_str("Docker says healthy"),
+            Self::HealthIs(Health::Unhealthy) => f.write_str("Docker says unhealthy"),
+            Self::NetworkReplaced => f.write_str("its network was replaced"),
+            Self::TunnelIs(status) => write!(f, "its control server says {status:?}"),
+            Self::Connected { connected, asked } => {
+                write!(f, "{connected} of {asked} engine(s) are connected")
+            }
+            Self::Unanswered { silent, of } => write!(f, "{silent} of {of} engine(s) do not answer"),
+            Self::NobodyToAsk => f.write_str("there is no engine to ask"),
+            Self::For(time) => write!(f, "for {:.1} s", time.as_secs_f64()),
+            Self::Count { serving, coming, desired } => {
+                write!(f, "{serving} serve and {coming} are coming of {desired} wanted")
+            }
+            Self::Limit(limit) => write!(f, "the limit is {limit}"),
+            Self::Said(refusal) => refusal.fmt(f),
+            Self::NoHealthyVpn => f.write_str("no VPN is healthy"),
+            Self::Reason(reason) => f.write_str(reason),
+        }
+    }
+}
+
+impl fmt::Display for Expect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => Ok(()),
+            Self::EnginesHidden => f.write_str("its engines are hidden"),
+            Self::RepairOnceHealthy => f.write_str("its engines are repaired once it is healthy"),
+            Self::RemovalAt(at) => write!(f, "its engines are removed at {at} unless it is back"),
+            Self::AnswerBy(at) => write!(f, "its first good answer is due by {at}"),
+            Self::NextLook(at) => write!(f, "next look at {at}"),
+            Self::Removal => f.write_str("it will be gone"),
+            Self::Replacement => f.write_str("another takes its place"),
+            Self::Refill => f.write_str("what is missing is created"),
+        }
+    }
+}

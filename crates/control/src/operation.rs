@@ -1,0 +1,145 @@
+//! Commands that have been sent and not been settled, and what they reserve.
+//!
+//! What an operation needs is reserved from the moment it is sent until a container holds it or the operation
+//! is settled, so that two decisions can never spend the same thing. Nothing is decided here.
+
+use crate::command::{Cause, Create, Question};
+use crate::ids::{ContainerId, OpId, VpnId};
+use crate::time::{Stamp, Time};
+use alloc::collections::BTreeMap;
+
+/// A command that is not settled.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// Its id.
+    pub id: OpId,
+    /// Why it was sent.
+    pub cause: Cause,
+    /// When it was sent.
+    pub sent_at: Time,
+    /// What it does, and what it needs to be understood when it ends.
+    pub task: Task,
+    /// What is known of its fate.
+    pub fate: Fate,
+}
+
+/// What an operation does.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Task {
+    /// Asks whether Docker is there.
+    Ping,
+    /// Lists all containers.
+    List,
+    /// Inspects a VPN's container.
+    InspectVpn(VpnId),
+    /// Inspects a container of ours, or one that says it is.
+    InspectContainer(ContainerId),
+    /// Inspects a name, to learn the fate of the operation that was to create it.
+    InspectFate(OpId),
+    /// Creates an engine.
+    Create(Create),
+    /// Starts a container.
+    Start(ContainerId),
+    /// Restarts a container.
+    Restart(ContainerId),
+    /// Removes a container.
+    Remove(ContainerId),
+    /// Asks an engine.
+    Probe {
+        /// The engine.
+        engine: ContainerId,
+        /// The start of the process that was asked.
+        started_at: Option<Stamp>,
+        /// The VPN, and its network epoch when it was asked.
+        vpn: Option<(VpnId, u32)>,
+    },
+    /// Asks a control server.
+    Ask {
+        /// The VPN.
+        vpn: VpnId,
+        /// The question.
+        question: Question,
+        /// The VPN's network epoch and port epoch when it was asked.
+        epochs: (u32, u32),
+    },
+}
+
+/// What is known of an operation's fate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fate {
+    /// It has not ended.
+    Open,
+    /// It ended without an answer. It keeps what it reserved until an inspection decides.
+    Unknown {
+        /// How often an inspection has found nothing.
+        absences: u32,
+    },
+}
+
+impl Operation {
+    /// What it creates.
+    pub const fn create(&self) -> Option<&Create> {
+        match &self.task {
+            Task::Create(create) => Some(create),
+            Task::Ping
+            | Task::List
+            | Task::InspectVpn(_)
+            | Task::InspectContainer(_)
+            | Task::InspectFate(_)
+            | Task::Start(_)
+            | Task::Restart(_)
+            | Task::Remove(_)
+            | Task::Probe { .. }
+            | Task::Ask { .. } => None,
+        }
+    }
+}
+
+/// All operations that are not settled.
+#[derive(Debug, Default)]
+pub struct Operations {
+    open: BTreeMap<OpId, Operation>,
+    /// Those that create, so that reservations can be counted without looking at every probe.
+    creating: BTreeMap<OpId, Create>,
+}
+
+impl Operations {
+    /// Notes that a command was sent.
+    pub fn insert(&mut self, operation: Operation) {
+        if let Some(create) = operation.create() {
+            self.creating.insert(operation.id, create.clone());
+        }
+        self.open.insert(operation.id, operation);
+    }
+
+    /// The operation of this id, if it is not settled.
+    pub fn get_mut(&mut self, id: OpId) -> Option<&mut Operation> {
+        self.open.get_mut(&id)
+    }
+
+    /// The operation of this id, if it is not settled.
+    pub fn get(&self, id: OpId) -> Option<&Operation> {
+        self.open.get(&id)
+    }
+
+    /// Settles an operation: what it reserved is free, or held by a container now.
+    pub fn settle(&mut self, id: OpId) -> Option<Operation> {
+        self.creating.remove(&id);
+        self.open.remove(&id)
+    }
+
+    /// A container holds now what an operation had reserved; the operation itself goes on until it ends.
+    pub fn hand_over(&mut self, id: OpId) {
+        self.creating.remove(&id);
+    }
+
+    /// What operations that are not settled will create, or have created without our knowing.
+    pub fn creates(&self) -> impl Iterator<Item = (OpId, &Create)> {
+        self.creating.iter().map(|(id, create)| (*id, create))
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Operation> {
+        self.open.values()
+    }
+}

@@ -1,0 +1,47 @@
+//! What follows when a VPN fails or recovers: emergency, hold, and how far a VPN is trusted afterwards.
+
+use crate::engine::Engine;
+use crate::settings::Settings;
+use crate::time::Time;
+use crate::vpn::Vpn;
+use core::cmp::Reverse;
+use core::time::Duration;
+
+/// A failed VPN that runs again within this time keeps its engines: they are restarted in place.
+pub const NETWORK_GONE_GRACE: Duration = Duration::from_secs(5);
+/// A VPN that fails again within this time after recovering has to prove itself before it gets engines.
+pub const RELAPSE_WINDOW: Duration = Duration::from_secs(600);
+const PROBATION_FIRST_S: u64 = 30;
+const PROBATION_MAX_S: u64 = 300;
+
+/// Whether emergency holds: entered when some VPN is failed while another is healthy, left when none is failed.
+pub fn emergency(active: bool, vpns: &[Vpn]) -> bool {
+    let failed = vpns.iter().any(Vpn::is_failed);
+    failed && (active || vpns.iter().any(Vpn::is_healthy))
+}
+
+/// Whether a failure counts as a relapse: the VPN had only just recovered.
+pub fn relapses(vpn: &Vpn, now: Time) -> bool {
+    vpn.recovered_at.is_some_and(|recovered| now.since(recovered) <= RELAPSE_WINDOW)
+}
+
+/// When a healthy VPN may be given engines again; `None` if at once.
+pub fn probation_ends(vpn: &Vpn, now: Time) -> Option<Time> {
+    let doublings = vpn.relapses.checked_sub(1)?.min(u64::BITS - 1);
+    let wait_s = PROBATION_FIRST_S.checked_shl(doublings).map_or(PROBATION_MAX_S, |s| s.min(PROBATION_MAX_S));
+    let ends = vpn.recovered_at? + Duration::from_secs(wait_s);
+    (ends > now).then_some(ends)
+}
+
+/// When a failed VPN's engines are given up, if another VPN is healthy.
+pub fn given_up_at(vpn: &Vpn, settings: &Settings) -> Option<Time> {
+    vpn.failure.map(|failure| failure.at + settings.vpn_unhealthy_restart_timeout)
+}
+
+/// The order in which engines are given up: least harm first. The last one of a held VPN is its witness.
+pub fn least_harm(engine: &Engine, is_carrier: bool) -> (bool, bool, bool, Reverse<Time>, Reverse<u32>) {
+    let watched = !engine.streams.is_empty();
+    let works = engine.answers.proven && engine.answers.failures == 0;
+    let number = super::naming::number(&engine.name).unwrap_or(u32::MAX);
+    (watched, is_carrier, works, Reverse(engine.first_seen), Reverse(number))
+}

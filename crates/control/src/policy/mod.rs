@@ -1,0 +1,12 @@
+//! The decisions, one family of pure functions each. Nobody should need to read two of them to change one.
+//!
+//! A policy looks at beliefs and answers; it changes nothing and sends nothing. `decide` asks them in order.
+
+pub mod failover;
+pub mod naming;
+pub mod offering;
+pub mod placement;
+pub mod ports;
+pub mod repair;
+pub mod scaling;
+pub mod verdict;

@@ -1,0 +1,211 @@
+//! Which engines are offered to viewers, and why the others are not.
+//!
+//! The clients of the API never drop an engine by themselves: what must not be used must not be listed.
+//! Hiding is all that happens here; repair is another policy.
+
+use crate::command::Cause;
+use crate::docker::{Network, State};
+use crate::engine::{Changing, Engine, Seat};
+use crate::settings::Settings;
+use crate::time::Time;
+use crate::vpn::{Verdict, Vpn};
+
+/// Whether an engine is offered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Standing {
+    /// Listed: new viewers may be sent to it.
+    Offered,
+    /// Not listed, and why.
+    Hidden(Reason),
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self::Hidden(Reason::NotLookedAt)
+    }
+}
+
+/// Why an engine is not offered.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Reason {
+    /// It has not been inspected yet.
+    NotLookedAt,
+    /// It is a container of ours without an HTTP port.
+    NoEngine,
+    /// It is outside the VPNs' networks although VPNs are configured: it leaks.
+    OutsideVpn,
+    /// It is decided to go.
+    Condemned(Cause),
+    /// It is being started.
+    Starting,
+    /// It is being restarted.
+    Restarting,
+    /// It is being removed.
+    Removing,
+    /// It does not run.
+    NotRunning(State),
+    /// Its VPN has not been seen healthy yet.
+    VpnPending,
+    /// Its VPN has no network.
+    VpnNetworkGone,
+    /// Its VPN has failed and its network is intact.
+    VpnFailed,
+    /// It runs in a network that its VPN no longer has.
+    Stranded,
+    /// Its VPN's tunnel is back, and it has not been connected since.
+    NotReconnected,
+    /// It has not given a good answer since it was started.
+    Booting,
+    /// It does not answer any more.
+    Unhealthy,
+}
+
+impl Reason {
+    /// The reason in words.
+    pub const fn describe(self) -> &'static str {
+        match self {
+            Self::NotLookedAt => "not looked at yet",
+            Self::NoEngine => "it tells no HTTP port, so it is no engine",
+            Self::OutsideVpn => "it is outside the VPNs' networks",
+            Self::Condemned(_) => "it is decided to go",
+            Self::Starting => "it is being started",
+            Self::Restarting => "it is being restarted",
+            Self::Removing => "it is being removed",
+            Self::NotRunning(_) => "it does not run",
+            Self::VpnPending => "its VPN is not healthy yet",
+            Self::VpnNetworkGone => "its VPN's network is gone",
+            Self::VpnFailed => "its VPN's tunnel is lost",
+            Self::Stranded => "its VPN has another network now",
+            Self::NotReconnected => "it is not connected again yet",
+            Self::Booting => "it has not answered yet",
+            Self::Unhealthy => "it does not answer any more",
+        }
+    }
+}
+
+/// Whether an engine is in the network that its VPN has now.
+pub fn in_current_network(engine: &Engine, vpn: &Vpn) -> bool {
+    let Some(current) = vpn.current() else { return false };
+    let joined = match &engine.network {
+        Network::Container(id) => *id == current.container,
+        Network::ContainerNamed(name) => name == vpn.name(),
+        Network::Own(_) => false,
+    };
+    joined && engine.started_at.is_some_and(|started| started > current.started_at)
+}
+
+/// Whether restarting an engine in place would bring it into its VPN's present network.
+pub fn can_rejoin(engine: &Engine, vpn: &Vpn) -> bool {
+    match &engine.network {
+        Network::Container(id) => vpn.container_id() == Some(*id),
+        Network::ContainerNamed(name) => name == vpn.name(),
+        Network::Own(_) => false,
+    }
+}
+
+/// Whether an engine is offered now. `vpn` is the one it is seated on, if any.
+pub fn standing(engine: &Engine, vpn: Option<&Vpn>, blind: bool, settings: &Settings) -> Standing {
+    match hidden_because(engine, vpn, blind, settings) {
+        Some(reason) => Standing::Hidden(reason),
+        None => Standing::Offered,
+    }
+}
+
+fn hidden_because(engine: &Engine, vpn: Option<&Vpn>, blind: bool, settings: &Settings) -> Option<Reason> {
+    if !engine.is_engine() {
+        return Some(Reason::NoEngine);
+    }
+    if let Some((_, changing)) = engine.operation {
+        return Some(match changing {
+            Changing::Starting => Reason::Starting,
+            Changing::Restarting => Reason::Restarting,
+            Changing::Removing => Reason::Removing,
+        });
+    }
+    if let Some(cause) = engine.condemned {
+        return Some(Reason::Condemned(cause));
+    }
+    if engine.seat == Seat::Elsewhere {
+        return Some(Reason::OutsideVpn);
+    }
+    if engine.state != State::Running {
+        return Some(Reason::NotRunning(engine.state));
+    }
+    if engine.inspected.is_none() {
+        return Some(Reason::NotLookedAt);
+    }
+    if let Some(vpn) = vpn
+        && let Some(reason) = hidden_by_vpn(engine, vpn)
+    {
+        return Some(reason);
+    }
+    if !engine.answers.proven {
+        return Some(Reason::Booting);
+    }
+    if engine.answers.failures >= settings.health_failure_threshold && !blind {
+        return Some(Reason::Unhealthy);
+    }
+    None
+}
+
+fn hidden_by_vpn(engine: &Engine, vpn: &Vpn) -> Option<Reason> {
+    if vpn.current().is_none() {
+        return Some(Reason::VpnNetworkGone);
+    }
+    if !in_current_network(engine, vpn) {
+        return Some(Reason::Stranded);
+    }
+    match vpn.verdict {
+        Verdict::Pending => Some(Reason::VpnPending),
+        Verdict::Failed => Some(Reason::VpnFailed),
+        Verdict::Healthy => engine.reconnects_since.map(|_| Reason::NotReconnected),
+    }
+}
+
+/// What an engine means for the number that should serve.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Prospect {
+    /// It serves, or boots within its allowance.
+    Serving,
+    /// It will serve soon: it is being started or repaired, or is about to be.
+    Coming,
+    /// It does not count.
+    Lost,
+}
+
+/// What an engine of this standing means for the number that should serve. `crash_looping` says that it is
+/// not worth waiting for.
+pub fn prospect(engine: &Engine, vpn: Option<&Vpn>, now: Time, crash_looping: bool) -> Prospect {
+    let vpn_healthy = vpn.is_none_or(Vpn::is_healthy);
+    match engine.standing {
+        Standing::Offered => Prospect::Serving,
+        Standing::Hidden(reason) => match reason {
+            Reason::Booting | Reason::NotReconnected => Prospect::Serving,
+            Reason::NotLookedAt => Prospect::Coming,
+            Reason::Starting | Reason::Restarting if vpn_healthy => Prospect::Coming,
+            Reason::NotRunning(_) => {
+                let rejoins = vpn.is_none_or(|vpn| can_rejoin(engine, vpn));
+                let soon = engine.retry.wait(now).is_none();
+                if vpn_healthy && rejoins && soon && !crash_looping {
+                    Prospect::Coming
+                } else {
+                    Prospect::Lost
+                }
+            }
+            Reason::Stranded if vpn_healthy && vpn.is_some_and(|vpn| can_rejoin(engine, vpn)) => {
+                Prospect::Coming
+            }
+            Reason::NoEngine
+            | Reason::OutsideVpn
+            | Reason::Condemned(_)
+            | Reason::Starting
+            | Reason::Restarting
+            | Reason::Removing
+            | Reason::VpnPending
+            | Reason::VpnNetworkGone
+            | Reason::VpnFailed
+            | Reason::Stranded
+            | Reason::Unhealthy => Prospect::Lost,
+        },
+    }
+}

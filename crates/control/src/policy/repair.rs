@@ -1,0 +1,209 @@
+//! What is done about an engine that does not serve: wait, start, restart in place, or remove.
+//!
+//! A removed engine is replaced by scaling; nothing is created here.
+
+use super::failover::{self, NETWORK_GONE_GRACE};
+use super::offering::{self, Reason, Standing};
+use crate::command::Cause;
+use crate::docker::State;
+use crate::engine::Engine;
+use crate::mark::{Mark, Marks};
+use crate::settings::Settings;
+use crate::time::Time;
+use crate::vpn::Vpn;
+use core::time::Duration;
+
+/// Docker's own restart gets this long before repair begins.
+pub const DOCKER_RESTART_GRACE: Duration = Duration::from_secs(5);
+/// As many exits as are remembered within this time are a crash loop.
+pub const CRASH_LOOP_WINDOW: Duration = Duration::from_secs(600);
+
+/// What to do about an engine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Remedy {
+    /// Nothing; it is looked at again at this moment, or when something changes.
+    Wait(Option<Time>),
+    /// Start it.
+    Start(Cause),
+    /// Restart it in place.
+    Restart(Cause),
+    /// Remove it.
+    Remove(Cause),
+    /// Its VPN's tunnel has been lost for so long that all but one of its engines go: `decide` picks.
+    GiveUpHeld,
+    /// It is to be restarted since its VPN's tunnel is back, one at a time: `decide` picks.
+    RestartOwed,
+}
+
+/// What a policy of repair may look at beside the engine.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The VPN that the engine is seated on.
+    pub vpn: Option<&'a Vpn>,
+    /// Some VPN is healthy.
+    pub any_healthy: bool,
+    /// The engine carries its VPN's forwarded port.
+    pub is_carrier: bool,
+    /// Now.
+    pub now: Time,
+    /// The operator's choices.
+    pub settings: &'a Settings,
+    /// Where branches are counted.
+    pub marks: &'a Marks,
+}
+
+/// What to do about an engine of the standing last decided.
+pub fn remedy(engine: &Engine, around: Surroundings<'_>) -> Remedy {
+    if engine.operation.is_some() {
+        return Remedy::Wait(None);
+    }
+    if let Some(until) = engine.retry.wait(around.now) {
+        return Remedy::Wait(Some(until));
+    }
+    let reason = match engine.standing {
+        Standing::Offered if engine.restart_owed => return Remedy::RestartOwed,
+        Standing::Offered => return Remedy::Wait(None),
+        Standing::Hidden(reason) => reason,
+    };
+    match reason {
+        Reason::Condemned(cause) => Remedy::Remove(cause),
+        Reason::NotRunning(state) => not_running(engine, state, around),
+        Reason::VpnNetworkGone => network_gone(engine, around),
+        Reason::Stranded => stranded(engine, around),
+        Reason::VpnFailed => held(engine, around),
+        Reason::Booting => booting(engine, around),
+        Reason::OutsideVpn => {
+            around.marks.hit(Mark::OutsiderHidden);
+            Remedy::Wait(None)
+        }
+        Reason::NotReconnected => not_reconnected(engine, around),
+        Reason::NotLookedAt
+        | Reason::NoEngine
+        | Reason::Starting
+        | Reason::Restarting
+        | Reason::Removing
+        | Reason::VpnPending
+        | Reason::Unhealthy => Remedy::Wait(None),
+    }
+}
+
+fn not_running(engine: &Engine, state: State, around: Surroundings<'_>) -> Remedy {
+    match state {
+        // A person paused it; it is his to let go on.
+        State::Paused | State::Running => return Remedy::Wait(None),
+        State::Created | State::Restarting | State::Removing | State::Exited | State::Dead => {}
+    }
+    if around.vpn.is_some_and(|vpn| vpn.current().is_none()) {
+        return network_gone(engine, around);
+    }
+    let vpn_healthy = around.vpn.is_none_or(Vpn::is_healthy);
+    let rejoins = around.vpn.is_none_or(|vpn| offering::can_rejoin(engine, vpn));
+    let never_started = state == State::Created && engine.started_at.is_none();
+    if never_started && rejoins && (vpn_healthy || engine.witness) && !engine.unexpected {
+        return Remedy::Start(Cause::Created);
+    }
+    if !engine.is_confirmed() {
+        return Remedy::Wait(None);
+    }
+    if engine.crash_loops(around.now, CRASH_LOOP_WINDOW) {
+        around.marks.hit(Mark::CrashLooperRemoved);
+        return Remedy::Remove(Cause::CrashLooping);
+    }
+    let patience = engine.stopped_since.unwrap_or(around.now) + DOCKER_RESTART_GRACE;
+    if rejoins && around.now < patience {
+        return Remedy::Wait(Some(patience));
+    }
+    if vpn_healthy && rejoins && !around.is_carrier && state != State::Dead && state != State::Removing {
+        around.marks.hit(Mark::LeftoverStarted);
+        return Remedy::Start(Cause::NotRunning);
+    }
+    around.marks.hit(Mark::LeftoverRemoved);
+    Remedy::Remove(Cause::NotRunning)
+}
+
+fn network_gone(engine: &Engine, around: Surroundings<'_>) -> Remedy {
+    let Some(vpn) = around.vpn else { return Remedy::Wait(None) };
+    let Some(since) = vpn.gone_since else { return Remedy::Wait(None) };
+    let lost_for_good = vpn.has_network() && !offering::can_rejoin(engine, vpn);
+    let patience = since + NETWORK_GONE_GRACE;
+    if around.now < patience && !lost_for_good {
+        return Remedy::Wait(Some(patience));
+    }
+    if !vpn.is_confirmed() {
+        return Remedy::Wait(None);
+    }
+    around.marks.hit(Mark::NetworkGoneRemoved);
+    Remedy::Remove(Cause::NetworkGone)
+}
+
+fn stranded(engine: &Engine, around: Surroundings<'_>) -> Remedy {
+    let Some(vpn) = around.vpn else { return Remedy::Wait(None) };
+    if !offering::can_rejoin(engine, vpn) {
+        around.marks.hit(Mark::StrandedRecreated);
+        return Remedy::Remove(Cause::StrandedForGood);
+    }
+    if vpn.is_healthy() {
+        // Docker may have restarted it since; only a fresh look tells that it really is stranded.
+        if !engine.is_confirmed() {
+            return Remedy::Wait(None);
+        }
+        if around.is_carrier {
+            around.marks.hit(Mark::StrandedCarrierRemoved);
+            return Remedy::Remove(Cause::StrandedForGood);
+        }
+        around.marks.hit(Mark::StrandedRestarted);
+        return Remedy::Restart(Cause::StrandedCanRejoin);
+    }
+    match failover::given_up_at(vpn, around.settings) {
+        Some(at) if at > around.now => Remedy::Wait(Some(at)),
+        Some(_) if around.any_healthy => {
+            around.marks.hit(Mark::StrandedGivenUp);
+            Remedy::Remove(Cause::NetworkGone)
+        }
+        Some(_) | None => Remedy::Wait(None),
+    }
+}
+
+fn held(engine: &Engine, around: Surroundings<'_>) -> Remedy {
+    let Some(vpn) = around.vpn else { return Remedy::Wait(None) };
+    if engine.witness && !engine.answers.proven && boot_ends(engine, around) <= around.now {
+        around.marks.hit(Mark::BootFailedRemoved);
+        return Remedy::Remove(Cause::BootFailed);
+    }
+    match failover::given_up_at(vpn, around.settings) {
+        Some(at) if at > around.now => Remedy::Wait(Some(at)),
+        Some(_) if around.any_healthy => Remedy::GiveUpHeld,
+        Some(_) | None => Remedy::Wait(None),
+    }
+}
+
+fn not_reconnected(engine: &Engine, around: Surroundings<'_>) -> Remedy {
+    around.marks.hit(Mark::ReconnectWaitsForConnection);
+    if engine.restart_owed {
+        return Remedy::RestartOwed;
+    }
+    let since = engine.reconnects_since.unwrap_or(around.now);
+    let ends = since + around.settings.boot_allowance();
+    if around.now < ends {
+        return Remedy::Wait(Some(ends));
+    }
+    around.marks.hit(Mark::BootFailedRemoved);
+    Remedy::Remove(Cause::BootFailed)
+}
+
+fn booting(engine: &Engine, around: Surroundings<'_>) -> Remedy {
+    let ends = boot_ends(engine, around);
+    if around.now < ends {
+        return Remedy::Wait(Some(ends));
+    }
+    around.marks.hit(Mark::BootFailedRemoved);
+    Remedy::Remove(Cause::BootFailed)
+}
+
+/// Until when an engine may take to give its first good answer. Time in which its VPN was the problem does
+/// not count against it.
+pub fn boot_ends(engine: &Engine, around: Surroundings<'_>) -> Time {
+    let since = engine.answers.running_since.unwrap_or(around.now);
+    let healthy_since = around.vpn.filter(|vpn| vpn.is_healthy()).map(|vpn| vpn.verdict_since);
+    since.max(healthy_since.unwrap_or(Time::ZERO)) + around.settings.boot_allowance()
+}

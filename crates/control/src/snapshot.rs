@@ -1,0 +1,199 @@
+//! What the core shows: an immutable picture of everything that outside programs may ask for.
+//!
+//! REST, metrics and panel read this and nothing else. Plain data in the core's own types; names of fields on
+//! the wire and formats of times are the edge's business.
+
+use crate::docker::{Health, State};
+use crate::ids::{ContainerId, Name, VpnId};
+use crate::labels::Labels;
+use crate::policy::offering::Standing;
+use crate::time::Time;
+use crate::vpn::{ControlServer, Verdict};
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+/// Everything, at one moment.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Snapshot {
+    /// When it was taken.
+    pub at: Time,
+    /// Entries in the journal by then; it tells whether a request's acceptance is in it.
+    pub journalled: u64,
+    /// Containers of ours that are engines, by port.
+    pub engines: Vec<EngineView>,
+    /// The configured VPNs, in configuration order.
+    pub vpns: Vec<VpnView>,
+    /// Whether some VPN failed while others carry on.
+    pub emergency: EmergencyView,
+    /// What there is room for.
+    pub capacity: Capacity,
+    /// Whether an engine could be created now, and if not, why.
+    pub blocked: Option<BlockedView>,
+    /// How the whole is.
+    pub overall: Overall,
+    /// Docker answers.
+    pub docker_reachable: bool,
+    /// The first complete look has been had.
+    pub ready: bool,
+    /// Engines on every VPN fail at once, so acefleet suspects itself.
+    pub suspects_itself: bool,
+}
+
+/// One engine.
+#[derive(Clone, PartialEq, Debug)]
+pub struct EngineView {
+    /// Its container.
+    pub container_id: ContainerId,
+    /// Its container's name.
+    pub container_name: Name,
+    /// The name by which others on Docker's network reach it: its VPN's container, else its own.
+    pub host: Name,
+    /// Its HTTP port, the same inside and outside.
+    pub port: u16,
+    /// All its labels.
+    pub labels: Labels,
+    /// It carries its VPN's forwarded port now.
+    pub forwarded: bool,
+    /// The P2P port it was created with.
+    pub p2p_port: Option<u16>,
+    /// When this life of acefleet first saw it.
+    pub first_seen: Time,
+    /// When it was last confirmed to exist.
+    pub last_seen: Time,
+    /// Streams on it.
+    pub streams: Vec<Arc<str>>,
+    /// What its answers say.
+    pub health: EngineHealth,
+    /// When it was last asked.
+    pub last_health_check: Option<Time>,
+    /// What it last said of its network connection.
+    pub connected: Option<bool>,
+    /// The VPN it is seated on.
+    pub vpn: Option<(VpnId, Name)>,
+    /// Docker's state of it.
+    pub state: State,
+    /// Whether it is offered, and if not, why.
+    pub standing: Standing,
+    /// Since when.
+    pub standing_since: Time,
+    /// When something further is done about it, if it is not offered.
+    pub next_step: Option<Time>,
+}
+
+/// What an engine's answers say of its health.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum EngineHealth {
+    /// Its last answer was good.
+    Healthy,
+    /// It has not answered several times in a row.
+    Unhealthy,
+    /// It has not been asked since it was started or adopted.
+    Unknown,
+}
+
+/// One VPN.
+#[derive(Clone, PartialEq, Debug)]
+pub struct VpnView {
+    /// Its place in the configuration.
+    pub id: VpnId,
+    /// Its container's name.
+    pub container_name: Name,
+    /// Its container's id, if it exists.
+    pub container_id: Option<ContainerId>,
+    /// Docker's state; `None` if there is no such container, or it has not been looked at.
+    pub state: Option<State>,
+    /// Docker's opinion of its health.
+    pub docker_health: Option<Health>,
+    /// What is thought of it.
+    pub verdict: Verdict,
+    /// Since when.
+    pub verdict_since: Time,
+    /// Why Docker's opinion is not enough, in words.
+    pub doubt: Option<String>,
+    /// The result of the last double check: connected, and asked.
+    pub double_check: Option<(usize, usize)>,
+    /// Its forwarded port.
+    pub forwarded_port: Option<u16>,
+    /// Under which address it appears.
+    pub public_address: Option<Arc<str>>,
+    /// How its control server treats us.
+    pub control_server: ControlServer,
+    /// When it was last looked at.
+    pub last_check: Option<Time>,
+    /// Since when it has been failed.
+    pub failed_since: Option<Time>,
+    /// Until when nothing follows from a changed port, and nothing idles away.
+    pub stabilizes_until: Option<Time>,
+    /// Until when it gets no new engines although it is healthy.
+    pub probation_until: Option<Time>,
+    /// Engines seated on it.
+    pub engines: usize,
+    /// Of these, how many are offered.
+    pub offered: usize,
+}
+
+/// Whether some VPN failed while others carry on.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct EmergencyView {
+    /// Since when it holds.
+    pub entered_at: Option<Time>,
+    /// VPNs that have failed, in configuration order.
+    pub failed: Vec<Name>,
+    /// VPNs that are healthy, in configuration order.
+    pub healthy: Vec<Name>,
+}
+
+/// What there is room for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Capacity {
+    /// Engines that exist or are being created.
+    pub total: usize,
+    /// Engines that run.
+    pub running: usize,
+    /// Engines that are offered.
+    pub offered: usize,
+    /// Engines with a stream.
+    pub used: usize,
+    /// Engines that should serve.
+    pub desired: usize,
+    /// The most that may exist.
+    pub limit: usize,
+    /// The least that should.
+    pub minimum: usize,
+}
+
+/// Why no engine can be created now.
+#[derive(Clone, PartialEq, Debug)]
+pub struct BlockedView {
+    /// Which obstacle.
+    pub code: BlockedCode,
+    /// The obstacle in words.
+    pub message: String,
+    /// When it is expected to be gone, or looked at again.
+    pub until: Time,
+}
+
+/// Obstacles to creating an engine.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BlockedCode {
+    /// Docker does not answer, or has not been looked at again since.
+    DockerUnavailable,
+    /// No VPN is healthy.
+    VpnDisconnected,
+    /// A limit is reached.
+    MaxCapacity,
+    /// Creation failed lately.
+    BacksOff,
+}
+
+/// How the whole is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Overall {
+    /// As it should be.
+    Healthy,
+    /// It serves, and something is wrong.
+    Degraded,
+    /// It serves nobody.
+    Unavailable,
+}

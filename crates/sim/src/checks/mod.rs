@@ -1,0 +1,124 @@
+//! The checkers: witnesses that keep their own model and never ask the core what it believes.
+//!
+//! *Decision* checks compare what the core decides with what it has been told (`told`, `decisions`). *World*
+//! checks compare it with what is really so, allowing for the time that news takes (`truths`). Whether the
+//! fleet gets back to where it should be is for `pending`.
+
+mod decisions;
+mod pending;
+mod told;
+mod truths;
+
+pub use pending::pending;
+
+use crate::world::{Plan, World};
+use control::{Command, Control, Event, Settings, Time};
+use std::fmt;
+use told::Told;
+use truths::Truths;
+
+/// Something that must never be so.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Violation {
+    /// The checker that found it.
+    pub checker: &'static str,
+    /// When.
+    pub at: Time,
+    /// What it found.
+    pub what: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "checker={} at={} {}", self.checker, self.at, self.what)
+    }
+}
+
+/// Every checker, with what each remembers.
+pub struct Checks {
+    settings: Settings,
+    told: Told,
+    truths: Truths,
+    /// Decisions counted when the core was last looked at.
+    revision: u64,
+    /// Things that happened without time passing.
+    at_once: u32,
+    at_once_max: u32,
+    /// Creations that were sent, over all lives.
+    creations: u64,
+}
+
+impl Checks {
+    /// Checkers for a world of this plan, which have seen nothing.
+    pub fn new(plan: &Plan) -> Self {
+        Self {
+            told: Told::new(&plan.settings),
+            truths: Truths::new(plan),
+            settings: plan.settings.clone(),
+            revision: 0,
+            at_once: 0,
+            at_once_max: u32::MAX,
+            creations: 0,
+        }
+    }
+
+    /// Creations that were sent, over all lives.
+    pub const fn creations(&self) -> u64 {
+        self.creations
+    }
+
+    /// A life of acefleet ended: nobody waits for answers any more, and the next life has been told nothing.
+    pub fn life_ended(&mut self, now: Time) {
+        self.truths.life_ended(now);
+        self.told = Told::new(&self.settings);
+        self.revision = 0;
+    }
+
+    /// The core is about to be told something.
+    pub fn hear(&mut self, now: Time, event: &Event) -> Option<Violation> {
+        let found = self.told.hear(now, event);
+        found.map(|(checker, what)| Violation { checker, at: now, what })
+    }
+
+    /// The core has decided to send a command.
+    pub fn command(&mut self, now: Time, command: &Command, world: &World) -> Option<Violation> {
+        let found = decisions::command(&self.told, command, &self.settings)
+            .or_else(|| self.truths.command(now, command, world))
+            .or_else(|| self.told.command(now, command));
+        self.creations += u64::from(matches!(command.action, control::Action::Create(_)));
+        found.map(|(checker, what)| Violation { checker, at: now, what })
+    }
+
+    /// The core has handled an event, and its commands have been sent.
+    pub fn decided(&mut self, now: Time, control: &Control, world: &World) -> Option<Violation> {
+        let found = self.told.engines_kept(control);
+        let found = found.or_else(|| {
+            if control.revision() == self.revision {
+                return None;
+            }
+            self.revision = control.revision();
+            self.truths.note_offers(now, control, world);
+            decisions::offers(&self.told, control, now).or_else(|| self.told.reservations_kept(control))
+        });
+        found.map(|(checker, what)| Violation { checker, at: now, what })
+    }
+
+    /// Something has happened in the world.
+    pub fn watch(&mut self, world: &World, control: Option<&Control>) -> Option<Violation> {
+        let now = world.now();
+        let circles = (self.at_once >= self.at_once_max)
+            .then(|| ("S15", format!("{} things happened without time passing", self.at_once)));
+        let found =
+            circles.or_else(|| self.truths.watch(world, control)).or_else(|| self.told.unanswered(now));
+        found.map(|(checker, what)| Violation { checker, at: now, what })
+    }
+
+    /// Counts things that happen without time passing.
+    pub fn note_progress(&mut self, at_once: bool, max: u32) {
+        self.at_once = if at_once { self.at_once + 1 } else { 0 };
+        self.at_once_max = max;
+    }
+}
+
+/// What a checker found, before it is known when.
+type Found = Option<(&'static str, String)>;

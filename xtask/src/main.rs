@@ -1,0 +1,122 @@
+//! Everything a developer runs: `cargo xtask <command>`.
+//!
+//! This file knows the commands, their help and their exit codes. What a command does is in the file
+//! of its name; how a program is started is in `house`.
+
+mod canaries;
+mod house;
+mod sim;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use house::{House, Stop};
+
+/// The exit code for a command line that makes no sense, as in `sysexits.h`.
+const EXIT_USAGE: u8 = 64;
+
+struct Command {
+    name: &'static str,
+    args: &'static str,
+    what: &'static str,
+    run: fn(&House, &[String]) -> Result<(), Stop>,
+}
+
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "test",
+        args: "[--only STEP]... | --list",
+        what: "every check there is, in order; stops at the first failure",
+        run: test::command,
+    },
+    Command {
+        name: "sim",
+        args: "[ARGS]",
+        what: "run the simulator; ARGS are its own, the seed is the commit unless --seed N",
+        run: sim::command,
+    },
+    Command {
+        name: "canaries",
+        args: "",
+        what: "break each policy on purpose, and see that a checker notices",
+        run: canaries::command,
+    },
+    Command {
+        name: "tidy",
+        args: "[--list]",
+        what: "the rules of the house that no compiler checks",
+        run: tidy::command,
+    },
+];
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Stop::Exit(code)) => ExitCode::from(code),
+        Err(Stop::Failed(what)) => {
+            eprintln!("xtask: {what}");
+            ExitCode::FAILURE
+        }
+        Err(Stop::Usage(what)) => {
+            eprintln!("xtask: {what}\n\n{}", help());
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+fn dispatch(args: &[String]) -> Result<(), Stop> {
+    let Some((name, rest)) = args.split_first() else {
+        print!("{}", help());
+        return Ok(());
+    };
+    if matches!(name.as_str(), "help" | "--help" | "-h") {
+        print!("{}", help());
+        return Ok(());
+    }
+    let command = COMMANDS.iter().find(|command| command.name == name);
+    let command = command.ok_or_else(|| Stop::Usage(format!("there is no command `{name}`")))?;
+    (command.run)(&House::of_this_workspace(), rest)
+}
+
+fn help() -> String {
+    let mut text = String::from("cargo xtask <command>\n\n");
+    for Command { name, args, what, .. } in COMMANDS {
+        let usage = format!("{name} {args}");
+        text += &format!("  {usage:<32} {what}\n");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(args: &[&str]) -> Result<(), Stop> {
+        dispatch(&args.iter().map(ToString::to_string).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn an_unknown_command_is_a_usage_error_that_names_it() {
+        let Err(Stop::Usage(what)) = outcome(&["frobnicate"]) else { panic!("no usage error") };
+        assert!(what.contains("`frobnicate`"), "{what}");
+    }
+
+    #[test]
+    fn an_unknown_flag_is_a_usage_error_that_names_it() {
+        for command in ["test", "canaries", "tidy"] {
+            let Err(Stop::Usage(what)) = outcome(&[command, "--frob"]) else {
+                panic!("{command}: no usage error")
+            };
+            assert!(what.contains("`--frob`"), "{command}: {what}");
+        }
+    }
+
+    #[test]
+    fn help_lists_every_command() {
+        for command in COMMANDS {
+            assert!(help().contains(&format!("\n  {} ", command.name)), "{}", help());
+        }
+    }
+}
