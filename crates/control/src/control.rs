@@ -23,6 +23,7 @@ use crate::ids::{ContainerId, OpId, VpnId};
 use crate::journal::{Expect, Journal, Subject, What, Why};
 use crate::mark::Marks;
 use crate::operation::{Fate, Operation, Operations, Task};
+use crate::policy::offering::Standing;
 use crate::rng::Rng;
 use crate::settings::Settings;
 use crate::time::Time;
@@ -141,7 +142,7 @@ impl Control {
             Event::Woken => {}
             Event::Finished { op, outcome } => self.hear_finished(op, outcome),
             Event::Docker(notice) => self.hear_notice(&notice),
-            Event::DockerStreamOpened => self.agenda.set_earlier(Wake::List, now),
+            Event::DockerStreamOpened => self.look_at_all(),
             Event::StoreAnswered(answer) => self.hear_store(answer),
         }
         while let Some(wake) = self.agenda.take_due(now) {
@@ -250,6 +251,7 @@ impl Control {
         if let Some(engine) = self.fleet.engines.get_mut(&id) {
             engine.operation = Some((op, changing));
             engine.touched = self.now;
+            engine.stand(Standing::Hidden(changing.reason()), self.now);
             if changing == Changing::Removing {
                 engine.condemned = Some(cause);
             }
@@ -261,10 +263,13 @@ impl Control {
         Expect::AnswerBy(self.now + self.settings.boot_allowance())
     }
 
-    /// Inspects a container of ours, unless that is under way or Docker is not there.
+    /// Inspects a container of ours; after the inspection under way, if there is one, and when Docker is there.
     fn look_at(&mut self, id: ContainerId, cause: Cause) {
-        let known = self.fleet.engines.get(&id).map(|engine| engine.inspecting.is_some());
-        if known == Some(true) {
+        if let Some(engine) = self.fleet.engines.get_mut(&id)
+            && engine.inspecting.is_some()
+        {
+            // What is under way may have been answered already: it says nothing of what has just happened.
+            engine.look_again = true;
             return;
         }
         if !self.docker.reachable() {

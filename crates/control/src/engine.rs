@@ -8,7 +8,7 @@ use crate::event::ProbeReport;
 use crate::ids::{ContainerId, Name, OpId, SpecHash, VpnId};
 use crate::labels::Labels;
 use crate::operation::Operation;
-use crate::policy::offering::Standing;
+use crate::policy::offering::{Reason, Standing};
 use crate::time::{Stamp, Time};
 use crate::vpn::Vpn;
 use alloc::collections::BTreeSet;
@@ -55,6 +55,8 @@ pub struct Engine {
     pub inspected: Option<Time>,
     /// The inspection under way.
     pub inspecting: Option<OpId>,
+    /// Something has happened since it was asked for: another is to follow.
+    pub look_again: bool,
     /// When its process was last started, on Docker's clock.
     pub started_at: Option<Stamp>,
     /// The one operation in flight that changes it.
@@ -123,6 +125,17 @@ pub enum Changing {
     Removing,
 }
 
+impl Changing {
+    /// Why an engine is not offered meanwhile.
+    pub const fn reason(self) -> Reason {
+        match self {
+            Self::Starting => Reason::Starting,
+            Self::Restarting => Reason::Restarting,
+            Self::Removing => Reason::Removing,
+        }
+    }
+}
+
 /// What an engine has told since it was last started in its VPN's present network.
 #[derive(Clone, Default, Debug)]
 pub struct Answers {
@@ -173,6 +186,7 @@ impl Engine {
             listed: Time::ZERO,
             inspected: None,
             inspecting: None,
+            look_again: false,
             started_at: None,
             operation: None,
             retry: Retry::default(),
@@ -233,6 +247,16 @@ impl Engine {
     /// Whether a reading that was asked for at `asked` still says something about it.
     pub fn believes(&self, asked: Time) -> bool {
         self.operation.is_none() && asked >= self.touched
+    }
+
+    /// Takes a standing. True if it is offered now and was not, or the other way round.
+    pub fn stand(&mut self, standing: Standing, now: Time) -> bool {
+        let changed = (standing == Standing::Offered) != (self.standing == Standing::Offered);
+        if changed {
+            self.standing_since = now;
+        }
+        self.standing = standing;
+        changed
     }
 
     /// Whether what is believed of it has been confirmed since anything last happened to it. Nothing is done

@@ -5,6 +5,7 @@
 pub mod checks;
 pub mod facts;
 pub mod run;
+pub mod story;
 pub mod swarm;
 pub mod tables;
 pub mod world;

@@ -134,6 +134,18 @@ impl Run {
         self.violation.is_none()
     }
 
+    /// Goes on until acefleet is creating something, or until `end`.
+    pub fn until_creating(&mut self, end: Time) -> bool {
+        let creating = |control: &Control| control.operations().creates().next().is_some();
+        while self.violation.is_none() && !self.control.as_ref().is_some_and(creating) {
+            match self.next() {
+                Some(at) if at <= end => self.step(),
+                Some(_) | None => return self.until(end),
+            }
+        }
+        self.violation.is_none()
+    }
+
     /// Goes on for `time`.
     pub fn pass(&mut self, time: Duration) -> bool {
         self.until(self.world.now() + time)

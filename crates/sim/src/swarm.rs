@@ -23,6 +23,10 @@ const QUIET: Duration = Duration::from_secs(3_600);
 const SETTLES: Duration = Duration::from_secs(900);
 /// Creations that one fault may cause, in multiples of the limit.
 const CREATIONS_PER_FAULT: u64 = 2;
+/// A crash that is to come in the middle of a creation waits for one at most this long, and then comes within
+/// this time.
+const CREATION_AWAITED: Duration = Duration::from_secs(600);
+const AMID: Duration = Duration::from_millis(500);
 /// Acefleet stays away for at most this long after a crash.
 const DOWNTIME: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(60));
 
@@ -106,6 +110,13 @@ fn live(run: &mut Run, rng: &mut Rng, crashes: &mut u64) -> Option<Violation> {
             return run.violation().cloned();
         }
         if next < end {
+            // Every other crash comes in the middle of a creation.
+            let latest = end.min(next + CREATION_AWAITED);
+            let amid =
+                rng.chance(50) && run.until_creating(latest) && run.pass(rng.between(Duration::ZERO, AMID));
+            if !amid && run.violation().is_some() {
+                return run.violation().cloned();
+            }
             *crashes += 1;
             run.crash();
             run.pass(rng.between(DOWNTIME.0, DOWNTIME.1));

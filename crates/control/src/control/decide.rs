@@ -61,11 +61,9 @@ impl Control {
                     standing = Standing::Offered;
                 }
             }
-            if (standing == Standing::Offered) != (engine.standing == Standing::Offered) {
-                engine.standing_since = *now;
+            if engine.stand(standing, *now) {
                 told.push((engine.id, engine.name.clone(), standing));
             }
-            engine.standing = standing;
             let is_carrier = engine.seat.vpn().is_some_and(|vpn| carriers[vpn.index()] == Some(engine.id));
             let around = Surroundings { vpn, any_healthy, is_carrier, now: *now, settings, marks };
             let remedy = repair::remedy(engine, around);
@@ -74,7 +72,8 @@ impl Control {
                     engine.next_step = next;
                     wake_at = wake_at.min(next.unwrap_or(Time::NEVER));
                 }
-                Remedy::Start(_)
+                Remedy::Look
+                | Remedy::Start(_)
                 | Remedy::Restart(_)
                 | Remedy::Remove(_)
                 | Remedy::GiveUpHeld
@@ -128,6 +127,7 @@ impl Control {
             let seat = self.fleet.engines.get(&id).and_then(|engine| engine.seat.vpn());
             match remedy {
                 Remedy::Wait(_) => {}
+                Remedy::Look => self.look_before_acting(id),
                 Remedy::Start(cause) => self.apply(id, Changing::Starting, cause),
                 Remedy::Restart(_) if self.sabotage.is(Canary::StrandedForever) => {}
                 Remedy::Restart(cause) => self.apply(id, Changing::Restarting, cause),
@@ -144,6 +144,18 @@ impl Control {
 
     pub(super) fn apply(&mut self, id: ContainerId, changing: Changing, cause: Cause) {
         self.change(id, changing, cause, vec![Why::Because(cause)]);
+    }
+
+    /// What is known of an engine or its VPN is too old to act on.
+    fn look_before_acting(&mut self, id: ContainerId) {
+        let Some(engine) = self.fleet.engines.get(&id) else { return };
+        let vpn = engine.seat.vpn();
+        if engine.inspecting.is_none() {
+            self.look_at(id, Cause::SomethingChanged);
+        }
+        if let Some(vpn) = vpn {
+            self.inspect_vpn(vpn, Cause::SomethingChanged);
+        }
     }
 
     /// All but one of a held VPN's engines go, least harm first; the last one stays as its witness.

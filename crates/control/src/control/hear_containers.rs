@@ -10,6 +10,7 @@ use crate::ids::{ContainerId, OpId, VpnId};
 use crate::journal::{Expect, Subject, What};
 use crate::mark::Mark;
 use crate::operation::Fate;
+use crate::policy::offering::Standing;
 use crate::time::{Stamp, Time};
 use alloc::vec;
 
@@ -64,14 +65,19 @@ impl Control {
 
     pub(super) fn hear_container(&mut self, id: ContainerId, outcome: Outcome, asked: Time) {
         self.curious.remove(&id);
+        let mut again = false;
         if let Some(engine) = self.fleet.engines.get_mut(&id) {
             engine.inspecting = None;
+            again = core::mem::take(&mut engine.look_again);
         }
         self.sighted_engine(id, asked);
         match outcome {
             Outcome::Done(Report::Found(facts)) => self.believe_facts(&facts, asked),
             Outcome::Done(Report::Absent) => self.forget(id),
             Outcome::Done(_) | Outcome::Refused(_) | Outcome::Unknown(_) => self.look_again(id),
+        }
+        if again && self.fleet.engines.contains_key(&id) {
+            self.look_at(id, Cause::SomethingChanged);
         }
     }
 
@@ -98,7 +104,9 @@ impl Control {
             return;
         }
         let first = engine.inspected.is_none();
-        self.dirty |= engine.observe_facts(facts, asked, self.now) || first;
+        // A decision about a hidden engine may have waited for nothing but this look.
+        let hidden = engine.standing != Standing::Offered;
+        self.dirty |= engine.observe_facts(facts, asked, self.now) || first || hidden;
         if engine.state.has_network() && engine.unexpected {
             // Somebody has started it: it is there to be used.
             engine.unexpected = false;
@@ -141,7 +149,7 @@ impl Control {
                 ProbeReport { answered: false, connected: None }
             }
         };
-        let mut routine = false;
+        let (mut routine, mut silent) = (false, false);
         if let Some(engine) = self.fleet.engines.get_mut(&id) {
             routine = engine.answers.asking == Some(op);
             if routine {
@@ -153,9 +161,14 @@ impl Control {
                 if trusted && !engine.answers.proven {
                     self.marks.hit(Mark::AdoptedUnproven);
                 }
+                silent = trusted && !report.answered;
             } else {
                 self.marks.hit(Mark::StaleEpoch);
             }
+        }
+        if silent {
+            // It may have been restarted and nobody told.
+            self.look_at(id, Cause::SomethingChanged);
         }
         if let Some((vpn, _)) = epoch {
             self.count_in_check(vpn, op, report);

@@ -80,6 +80,8 @@ impl Control {
             }
             Outcome::Refused(refusal) if !matches!(refusal, Refusal::Unexplained(_)) => {
                 engine.operation = None;
+                // A restart that was refused half-way has stopped it all the same: it has to be looked at.
+                engine.inspected = None;
                 engine.retry.refused(now);
                 if matches!(operation.task, Task::Start(_)) {
                     self.marks.hit(Mark::StartFailedRemoved);

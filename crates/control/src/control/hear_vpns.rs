@@ -37,7 +37,8 @@ impl Control {
             self.marks.hit(Mark::VpnFailsNewNetwork);
             self.fail_vpn(id, vec![Why::NetworkReplaced]);
         }
-        self.dirty |= seen.changed;
+        // A decision about its engines may have waited for nothing but this look.
+        self.dirty |= seen.changed || !self.fleet.vpn(id).is_healthy();
         self.sighted_vpn(id, asked);
     }
 
@@ -57,8 +58,6 @@ impl Control {
         for (engine, seat) in seats {
             if let Some(engine) = self.fleet.engines.get_mut(&engine) {
                 engine.seat = seat;
-                // What is under way was asked before, and says nothing of the new network.
-                engine.touched = self.now;
                 engine.answers = Answers::default();
                 engine.reconnects_since = None;
                 engine.restart_owed = false;

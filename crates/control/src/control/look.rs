@@ -243,6 +243,12 @@ impl Control {
         self.sight.listing = true;
         self.sight.vpns.extend(self.fleet.vpns.iter().map(|vpn| vpn.id));
         self.sight.engines.extend(self.fleet.engines.keys());
+        self.look_at_all();
+        self.dirty = true;
+    }
+
+    /// Things may have happened that nobody told: everything is looked at.
+    pub(super) fn look_at_all(&mut self) {
         self.agenda.set(Wake::List, self.now);
         for at in 0..self.fleet.vpns.len() {
             let vpn = self.fleet.vpns[at].id;
@@ -250,13 +256,8 @@ impl Control {
         }
         let engines: Vec<_> = self.fleet.engines.keys().copied().collect();
         for id in engines {
-            if let Some(engine) = self.fleet.engines.get_mut(&id) {
-                // What is under way was asked before, and says nothing of what has happened meanwhile.
-                engine.touched = self.now;
-            }
             self.look_at(id, Cause::SomethingChanged);
         }
-        self.dirty = true;
     }
 
     pub(super) fn sighted_listing(&mut self, asked: Time) {

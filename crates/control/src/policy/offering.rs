@@ -5,7 +5,7 @@
 
 use crate::command::Cause;
 use crate::docker::{Network, State};
-use crate::engine::{Changing, Engine, Seat};
+use crate::engine::{Engine, Seat};
 use crate::settings::Settings;
 use crate::time::Time;
 use crate::vpn::{Verdict, Vpn};
@@ -116,11 +116,7 @@ fn hidden_because(engine: &Engine, vpn: Option<&Vpn>, blind: bool, settings: &Se
         return Some(Reason::NoEngine);
     }
     if let Some((_, changing)) = engine.operation {
-        return Some(match changing {
-            Changing::Starting => Reason::Starting,
-            Changing::Restarting => Reason::Restarting,
-            Changing::Removing => Reason::Removing,
-        });
+        return Some(changing.reason());
     }
     if let Some(cause) = engine.condemned {
         return Some(Reason::Condemned(cause));

@@ -23,6 +23,8 @@ pub const CRASH_LOOP_WINDOW: Duration = Duration::from_secs(600);
 pub enum Remedy {
     /// Nothing; it is looked at again at this moment, or when something changes.
     Wait(Option<Time>),
+    /// Look at it, and at its VPN: what is known is too old to act on.
+    Look,
     /// Start it.
     Start(Cause),
     /// Restart it in place.
@@ -103,7 +105,7 @@ fn not_running(engine: &Engine, state: State, around: Surroundings<'_>) -> Remed
         return Remedy::Start(Cause::Created);
     }
     if !engine.is_confirmed() {
-        return Remedy::Wait(None);
+        return Remedy::Look;
     }
     if engine.crash_loops(around.now, CRASH_LOOP_WINDOW) {
         around.marks.hit(Mark::CrashLooperRemoved);
@@ -112,6 +114,10 @@ fn not_running(engine: &Engine, state: State, around: Surroundings<'_>) -> Remed
     let patience = engine.stopped_since.unwrap_or(around.now) + DOCKER_RESTART_GRACE;
     if rejoins && around.now < patience {
         return Remedy::Wait(Some(patience));
+    }
+    if rejoins && engine.inspected < Some(patience) {
+        // Docker may have brought it back and nobody told.
+        return Remedy::Look;
     }
     if vpn_healthy && rejoins && !around.is_carrier && state != State::Dead && state != State::Removing {
         around.marks.hit(Mark::LeftoverStarted);
@@ -129,8 +135,8 @@ fn network_gone(engine: &Engine, around: Surroundings<'_>) -> Remedy {
     if around.now < patience && !lost_for_good {
         return Remedy::Wait(Some(patience));
     }
-    if !vpn.is_confirmed() {
-        return Remedy::Wait(None);
+    if !vpn.is_confirmed() || (!lost_for_good && vpn.inspected < Some(patience)) {
+        return Remedy::Look;
     }
     around.marks.hit(Mark::NetworkGoneRemoved);
     Remedy::Remove(Cause::NetworkGone)
@@ -144,8 +150,8 @@ fn stranded(engine: &Engine, around: Surroundings<'_>) -> Remedy {
     }
     if vpn.is_healthy() {
         // Docker may have restarted it since; only a fresh look tells that it really is stranded.
-        if !engine.is_confirmed() {
-            return Remedy::Wait(None);
+        if !engine.is_confirmed() || engine.inspected < Some(vpn.network_since) {
+            return Remedy::Look;
         }
         if around.is_carrier {
             around.marks.hit(Mark::StrandedCarrierRemoved);

@@ -18,7 +18,7 @@ const HANDOFF: Duration = Duration::from_secs(25);
 /// What the world checks remember.
 pub(super) struct Truths {
     looked: Time,
-    /// The longest that news may take: a whole listing, if the event was lost, and slow answers.
+    /// The longest that news may take: until the next look, if the event was lost, and slow answers.
     news_delay: Duration,
     /// Since when an engine has been offered though nobody can reach it, not counting time in which Docker
     /// could not tell.
@@ -31,11 +31,13 @@ pub(super) struct Truths {
 impl Truths {
     pub(super) fn new(plan: &Plan) -> Self {
         let hiccups = plan.weather.hiccup.most() * 3;
+        let settings = &plan.settings;
+        // A restart that went unheard shows when the engine does not answer its next question.
+        let asked = settings.health_check_interval * 11 / 10 + settings.probe_timeout;
+        let heard = settings.monitor_interval.max(asked) + settings.gluetun_health_check_interval;
         Self {
             looked: Time::ZERO,
-            news_delay: plan.settings.monitor_interval
-                + plan.settings.gluetun_health_check_interval
-                + hiccups,
+            news_delay: heard + hiccups,
             offered_unreachable: BTreeMap::new(),
             last_offered: BTreeMap::new(),
             offered: Vec::new(),
@@ -172,7 +174,9 @@ fn distinct_ports(world: &World) -> Found {
     let mut stacks: BTreeMap<(&control::docker::Network, u16), &Container> = BTreeMap::new();
     for container in world.containers().filter(|container| container.ours()) {
         let Some(ports) = container.ports() else { continue };
-        for port in [ports.https, ports.p2p].into_iter().flatten() {
+        // Two that carry one forwarded port are what S1 is about; here it is about what clashes once it runs.
+        let p2p = ports.p2p.filter(|_| container.state() == State::Running);
+        for port in [ports.https, p2p].into_iter().flatten() {
             if let Some(other) = stacks.insert((container.network(), port), container)
                 && !matches!(container.network(), control::docker::Network::Own(_))
             {

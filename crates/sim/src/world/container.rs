@@ -124,6 +124,16 @@ impl Container {
         }
     }
 
+    /// Its labels.
+    pub const fn labels(&self) -> &Labels {
+        &self.labels
+    }
+
+    /// How many times it has been started.
+    pub const fn starts(&self) -> u32 {
+        self.starts
+    }
+
     /// Its state.
     pub const fn state(&self) -> State {
         self.state

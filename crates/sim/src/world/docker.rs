@@ -123,6 +123,15 @@ impl World {
         }
     }
 
+    /// Rewrites one label of a container, or takes it away. No Docker does that: it stands for a container that
+    /// another version of acefleet, or another program, had left like this.
+    pub fn relabel(&mut self, id: ContainerId, key: &str, value: Option<&str>) {
+        if let Some(container) = self.docker.containers.get_mut(&id) {
+            let others = container.labels.iter().filter(|(other, _)| *other != key);
+            container.labels = others.chain(value.map(|value| (key, value))).collect();
+        }
+    }
+
     /// Whether a frozen Docker puts `happening` off until it thaws.
     pub(super) fn is_put_off(&mut self, call: CallId, happening: Happening) -> bool {
         let frozen = self.lasts(Fault::Docker(DockerFault::Frozen));

@@ -69,6 +69,8 @@ pub enum EngineFault {
     Hangs,
     /// Its process dies soon after each start.
     CrashLoops,
+    /// It answers, and reaches nothing beyond its VPN.
+    Disconnected,
 }
 
 /// What can go wrong with Docker.
@@ -144,8 +146,11 @@ impl FaultKind {
     ];
 
     /// The kinds that the world knows and the core does not treat yet.
-    pub const NOT_YET_TREATED: [Self; 2] =
-        [Self::Engine(EngineFault::Hangs), Self::Engine(EngineFault::CrashLoops)];
+    pub const NOT_YET_TREATED: [Self; 3] = [
+        Self::Engine(EngineFault::Hangs),
+        Self::Engine(EngineFault::CrashLoops),
+        Self::Engine(EngineFault::Disconnected),
+    ];
 
     /// Four letters that name it in a table and in the trace.
     pub const fn code(self) -> &'static str {
@@ -171,6 +176,7 @@ impl FaultKind {
             Self::Engine(EngineFault::Removed) => "erem",
             Self::Engine(EngineFault::Hangs) => "ehun",
             Self::Engine(EngineFault::CrashLoops) => "eloo",
+            Self::Engine(EngineFault::Disconnected) => "edis",
             Self::Docker(DockerFault::Slow) => "dslo",
             Self::Docker(DockerFault::Frozen) => "dfro",
             Self::Docker(DockerFault::Refuses) => "dref",
@@ -205,7 +211,9 @@ impl FaultKind {
             },
             Self::Engine(fault) => match fault {
                 EngineFault::Crashes | EngineFault::Removed => None,
-                EngineFault::Hangs | EngineFault::CrashLoops => Some(Span::secs(10, 300)),
+                EngineFault::Hangs | EngineFault::CrashLoops | EngineFault::Disconnected => {
+                    Some(Span::secs(10, 300))
+                }
             },
             Self::Docker(fault) => match fault {
                 DockerFault::Slow | DockerFault::DeniesAndDoes => Some(Span::secs(10, 180)),

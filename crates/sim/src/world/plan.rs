@@ -263,7 +263,7 @@ impl Weather {
             port_long_wait: Span::secs(30, 240),
             port_kept_percent: 15,
             port_gap: Span::millis(100, 4_000),
-            slow_docker: Span::millis(50, 20_000),
+            slow_docker: Span::millis(50, 45_000),
             person: Span::secs(2, 10),
         }
     }
@@ -367,7 +367,7 @@ fn drawn_settings(rng: &mut Rng) -> Settings {
         monitor_interval: Duration::from_secs(5 + rng.below(11)),
         docker_timeout: Duration::from_secs(5 + rng.below(26)),
         vpn_restart_engines_on_reconnect: rng.chance(70),
-        vpn_unhealthy_restart_timeout: Duration::from_secs(20 + rng.below(101)),
+        vpn_unhealthy_restart_timeout: Duration::from_secs(30 + rng.below(91)),
         vpn_recovery_stabilization: Duration::from_secs(30 + rng.below(151)),
         health_check_interval: Duration::from_secs(5 + rng.below(21)),
         ..Settings::default()

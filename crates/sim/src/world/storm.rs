@@ -187,9 +187,10 @@ impl World {
             Fault::Engine(engine, fault) => self.container(engine).is_some_and(|container| {
                 container.ours()
                     && match fault {
-                        EngineFault::Crashes | EngineFault::Hangs | EngineFault::CrashLoops => {
-                            container.state == State::Running
-                        }
+                        EngineFault::Crashes
+                        | EngineFault::Hangs
+                        | EngineFault::CrashLoops
+                        | EngineFault::Disconnected => container.state == State::Running,
                         EngineFault::Removed => container.state != State::Removing,
                     }
             }),
@@ -298,6 +299,7 @@ impl World {
             }
             EngineFault::Hangs => self.set_hung(engine, true),
             EngineFault::CrashLoops => self.arrange_crash(run),
+            EngineFault::Disconnected => self.truth_is_stale = true,
         }
     }
 
@@ -322,6 +324,7 @@ impl World {
             },
             Fault::Engine(engine, fault) => match fault {
                 EngineFault::Hangs => self.set_hung(engine, false),
+                EngineFault::Disconnected => self.truth_is_stale = true,
                 EngineFault::Crashes | EngineFault::Removed | EngineFault::CrashLoops => {}
             },
             Fault::Docker(fault) => match fault {

@@ -5,7 +5,7 @@
 
 use super::World;
 use super::container::{Container, Role};
-use super::faults::{Fault, HostFault};
+use super::faults::{EngineFault, Fault, HostFault};
 use super::gluetun::{Gluetun, Reading, Tunnel};
 use super::trace::{Detail, Who};
 use control::docker::State;
@@ -119,6 +119,7 @@ impl World {
             },
             None => !self.lasts(Fault::Host(HostFault::UplinkLost)),
         };
-        passes && self.is_reachable(engine)
+        let alone = self.lasts(Fault::Engine(engine.id, EngineFault::Disconnected));
+        passes && !alone && self.is_reachable(engine)
     }
 }
