@@ -167,33 +167,6 @@ pub enum Cause {
     ArrivedLate,
     /// It shares a name or a port with another engine of ours.
     Clashes,
-    /// It is not in a VPN's network although VPNs are configured.
-    OutsideVpn,
-}
-
-impl Cause {
-    /// Every cause, for tables.
-    pub const ALL: [Self; 19] = [
-        Self::Routine,
-        Self::SomethingChanged,
-        Self::FateUnknown,
-        Self::DoubleCheck,
-        Self::TooFewEngines,
-        Self::WitnessNeeded,
-        Self::Created,
-        Self::StrandedCanRejoin,
-        Self::StrandedForGood,
-        Self::NetworkGone,
-        Self::HeldTooLong,
-        Self::Reconnected,
-        Self::NotRunning,
-        Self::CrashLooping,
-        Self::StartFailed,
-        Self::BootFailed,
-        Self::ArrivedLate,
-        Self::Clashes,
-        Self::OutsideVpn,
-    ];
 }
 
 impl fmt::Display for Cause {
@@ -217,7 +190,6 @@ impl fmt::Display for Cause {
             Self::BootFailed => "it never gave a good answer",
             Self::ArrivedLate => "it arrived although nobody waits for it",
             Self::Clashes => "another engine has its name or port",
-            Self::OutsideVpn => "it is outside the VPNs' networks",
         })
     }
 }

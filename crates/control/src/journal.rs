@@ -86,6 +86,12 @@ pub enum What {
         /// How many were asked.
         asked: usize,
     },
+    /// An engine of a doubted VPN vouches for it.
+    Vouched(ContainerId),
+    /// There is no engine that could tell about a doubted VPN.
+    NobodyToAsk,
+    /// A control server does not tell the forwarded port, and the last answer still counts.
+    PortCached(u16),
     /// Some VPN failed and another carries on.
     EmergencyEntered,
     /// No VPN is failed any more.
@@ -160,6 +166,8 @@ pub enum Why {
     NobodyToAsk,
     /// It has been so for this long.
     For(Duration),
+    /// It exited so often within so long a time.
+    Exits(usize, Duration),
     /// How many engines serve, are coming, and are wanted.
     Count {
         /// Serving now.
@@ -288,6 +296,11 @@ impl fmt::Display for Sentence<'_> {
                 "VPN double-check: {connected}/{asked} engine(s) have internet connectivity - \
                  considering VPN healthy"
             ),
+            What::Vouched(id) => {
+                write!(f, "VPN double-check: Engine {id:.12} reports internet connectivity")
+            }
+            What::NobodyToAsk => f.write_str("VPN double-check: No engines available to verify connectivity"),
+            What::PortCached(port) => write!(f, "Using cached forwarded port {port} for {subject}"),
             What::EmergencyEntered => f.write_str("entering emergency mode"),
             What::EmergencyLeft => f.write_str("leaving emergency mode"),
             What::PortIs(port) => write!(f, "{subject} forwarded port is {port}"),
@@ -341,6 +354,7 @@ impl fmt::Display for Why {
             Self::Unanswered { silent, of } => write!(f, "{silent} of {of} engine(s) do not answer"),
             Self::NobodyToAsk => f.write_str("there is no engine to ask"),
             Self::For(time) => write!(f, "for {:.1} s", time.as_secs_f64()),
+            Self::Exits(count, time) => write!(f, "{count} exits within {} s", time.as_secs()),
             Self::Count { serving, coming, desired } => {
                 write!(f, "{serving} serve and {coming} are coming of {desired} wanted")
             }

@@ -78,6 +78,7 @@ marks! {
     DockerLost: "Docker does not answer any more",
     DockerReturned: "Docker answers again",
     PortChanged: "a VPN's forwarded port changed",
+    PortCached: "a VPN's forwarded port is not told, and the last answer still counts",
     PortNone: "a VPN has no forwarded port",
     OutsiderHidden: "an engine outside the VPNs' networks is hidden",
 }

@@ -68,6 +68,8 @@ pub struct Vpn {
     pub port_epoch: u32,
     /// What its control server last said of ports.
     pub port: Option<PortReading>,
+    /// It has not said since, and that was noted.
+    pub port_is_cached: bool,
     /// The last port it had since its last failure.
     pub last_port: Option<u16>,
     /// Under which address it appears.
@@ -166,6 +168,8 @@ pub struct Check {
     pub asked: usize,
     /// How many have said that they are connected.
     pub connected: usize,
+    /// The first that did.
+    pub voucher: Option<ContainerId>,
 }
 
 /// The result of a double check.
@@ -215,6 +219,7 @@ impl Vpn {
             asking_ports: None,
             port_epoch: 0,
             port: None,
+            port_is_cached: false,
             last_port: None,
             public_address: None,
         }

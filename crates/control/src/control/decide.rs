@@ -8,7 +8,7 @@ use super::Control;
 use crate::agenda::Wake;
 use crate::canary::Canary;
 use crate::command::Cause;
-use crate::engine::{Changing, Engine};
+use crate::engine::{Changing, EXITS_REMEMBERED, Engine};
 use crate::ids::{ContainerId, VpnId};
 use crate::journal::{Expect, Subject, What, Why};
 use crate::mark::Mark;
@@ -143,7 +143,43 @@ impl Control {
     }
 
     pub(super) fn apply(&mut self, id: ContainerId, changing: Changing, cause: Cause) {
-        self.change(id, changing, cause, vec![Why::Because(cause)]);
+        let why = self.observations(id, cause);
+        self.change(id, changing, cause, why);
+    }
+
+    /// What a cause rests on, for the journal.
+    fn observations(&self, id: ContainerId, cause: Cause) -> Vec<Why> {
+        let mut why = vec![Why::Because(cause)];
+        let Some(engine) = self.fleet.engines.get(&id) else { return why };
+        let vpn = self.fleet.vpn_of(engine);
+        let now = self.now;
+        let lasting = |since: Option<Time>| since.map(|since| Why::For(now.since(since)));
+        match cause {
+            Cause::NetworkGone => why.extend(lasting(vpn.and_then(|vpn| vpn.gone_since))),
+            Cause::HeldTooLong => {
+                why.extend(lasting(vpn.and_then(|vpn| vpn.failure).map(|failure| failure.at)));
+            }
+            Cause::BootFailed => why.extend(lasting(engine.answers.running_since)),
+            Cause::NotRunning => {
+                why.push(Why::StateIs(engine.state));
+                why.extend(lasting(engine.stopped_since));
+            }
+            Cause::CrashLooping => why.push(Why::Exits(EXITS_REMEMBERED, repair::CRASH_LOOP_WINDOW)),
+            Cause::Routine
+            | Cause::SomethingChanged
+            | Cause::FateUnknown
+            | Cause::DoubleCheck
+            | Cause::TooFewEngines
+            | Cause::WitnessNeeded
+            | Cause::Created
+            | Cause::StrandedCanRejoin
+            | Cause::StrandedForGood
+            | Cause::Reconnected
+            | Cause::StartFailed
+            | Cause::ArrivedLate
+            | Cause::Clashes => {}
+        }
+        why
     }
 
     /// What is known of an engine or its VPN is too old to act on.

@@ -171,7 +171,7 @@ impl Control {
             self.look_at(id, Cause::SomethingChanged);
         }
         if let Some((vpn, _)) = epoch {
-            self.count_in_check(vpn, op, report);
+            self.count_in_check(vpn, op, id, report);
         }
         if routine {
             self.schedule_probe(id);
@@ -179,12 +179,15 @@ impl Control {
     }
 
     /// An answer that a double check waits for.
-    fn count_in_check(&mut self, id: VpnId, op: OpId, report: ProbeReport) {
+    fn count_in_check(&mut self, id: VpnId, op: OpId, engine: ContainerId, report: ProbeReport) {
         let Some(check) = &mut self.fleet.vpn_mut(id).check else { return };
         if !check.open.remove(&op) {
             return;
         }
-        check.connected += usize::from(report.connected == Some(true));
+        if report.connected == Some(true) {
+            check.connected += 1;
+            check.voucher.get_or_insert(engine);
+        }
         self.dirty = true;
     }
 }

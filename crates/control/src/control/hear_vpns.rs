@@ -115,17 +115,32 @@ impl Control {
             }
             Outcome::Done(Report::PublicAddress(address)) => vpn.public_address = Some(address),
             // An unauthorized or silent control server says nothing about the tunnel.
-            Outcome::Done(_) | Outcome::Refused(_) | Outcome::Unknown(_) => {
-                if question == Question::Tunnel {
+            Outcome::Done(_) | Outcome::Refused(_) | Outcome::Unknown(_) => match question {
+                Question::Tunnel => {
                     self.dirty |= vpn.tunnel.is_some();
                     vpn.tunnel = None;
                 }
-            }
+                Question::Ports => self.keep_port(id),
+                Question::PublicAddress => {}
+            },
         }
+    }
+
+    /// The port was not told: the last answer counts for a while longer. Noted once.
+    fn keep_port(&mut self, id: VpnId) {
+        let (now, ttl) = (self.now, self.settings.gluetun_port_cache_ttl);
+        let vpn = self.fleet.vpn_mut(id);
+        let Some(port) = vpn.port(now, ttl).filter(|_| !vpn.port_is_cached) else { return };
+        vpn.port_is_cached = true;
+        self.marks.hit(Mark::PortCached);
+        let next = self.agenda.when(Wake::AskPorts(id)).unwrap_or(now);
+        let subject = self.vpn_subject(id);
+        self.write(subject, What::PortCached(port), vec![], Expect::NextLook(next));
     }
 
     fn read_port(&mut self, id: VpnId, reading: PortReading) {
         let vpn = self.fleet.vpn_mut(id);
+        vpn.port_is_cached = false;
         let before = vpn.port.and_then(|before| before.port);
         vpn.port = Some(reading);
         if reading.port == before && reading.port == vpn.last_port {

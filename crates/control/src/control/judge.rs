@@ -91,7 +91,7 @@ impl Control {
         for engine in &asked {
             open.extend(self.probe(*engine, Cause::DoubleCheck));
         }
-        let check = Check { asked_at: self.now, asked: open.len(), open, connected: 0 };
+        let check = Check { asked_at: self.now, asked: open.len(), open, connected: 0, voucher: None };
         self.fleet.vpn_mut(id).check = Some(check);
         let next = self.now + self.settings.gluetun_health_check_interval;
         self.agenda.set(Wake::DoubleCheck(id), next);
@@ -107,11 +107,18 @@ impl Control {
         let result = Checked { connected: check.connected, asked: check.asked };
         let before = vpn.checked.replace(result);
         let told = before.map(|before| before.connected > 0);
-        if told != Some(result.connected > 0) && result.asked > 0 {
-            let subject = self.vpn_subject(id);
-            let what = What::DoubleChecked { connected: result.connected, asked: result.asked };
-            self.write(subject, what, vec![], Expect::Nothing);
+        if told == Some(result.connected > 0) {
+            return;
         }
+        let subject = self.vpn_subject(id);
+        if result.asked == 0 {
+            return self.write(subject, What::NobodyToAsk, vec![], Expect::Nothing);
+        }
+        if let Some(voucher) = check.voucher {
+            self.write(subject.clone(), What::Vouched(voucher), vec![], Expect::Nothing);
+        }
+        let what = What::DoubleChecked { connected: result.connected, asked: result.asked };
+        self.write(subject, what, vec![], Expect::Nothing);
     }
 
     pub(super) fn fail_vpn(&mut self, id: VpnId, why: Vec<Why>) {
