@@ -17,7 +17,7 @@ use crate::agenda::{Agenda, Wake};
 use crate::canary::{Canary, Sabotage};
 use crate::command::{Action, Cause, Command, Target};
 use crate::engine::{Changing, Engine, Retry};
-use crate::event::Event;
+use crate::event::{Event, RememberedStream};
 use crate::fleet::Fleet;
 use crate::ids::{ContainerId, OpId, VpnId};
 use crate::journal::{Expect, Journal, Subject, What, Why};
@@ -57,6 +57,8 @@ pub struct Control {
     sight: Sight,
     /// Ids that say they are ours and have not been inspected.
     curious: BTreeSet<ContainerId>,
+    /// Streams that the store remembers, on engines that have not been seen yet.
+    remembered: Vec<RememberedStream>,
     /// Since when emergency holds.
     emergency: Option<Time>,
     /// Engines on every VPN fail at once: nothing they do is held against them.
@@ -113,6 +115,7 @@ impl Control {
             outbox: VecDeque::new(),
             docker: Docker::default(),
             curious: BTreeSet::new(),
+            remembered: Vec::new(),
             emergency: None,
             blind: false,
             create_retry: Retry::default(),

@@ -83,7 +83,7 @@ pub struct Engine {
     pub witness: bool,
     /// It appeared and no open operation explains it.
     pub unexpected: bool,
-    /// It ran before this life of acefleet began.
+    /// It was there before this life of acefleet began, and has not been inspected yet.
     pub adopted: bool,
     /// Whether it is offered, as last decided.
     pub standing: Standing,
@@ -236,6 +236,11 @@ impl Engine {
     /// The P2P port that it was created with.
     pub fn p2p(&self) -> Option<u16> {
         self.ports.and_then(|ports| ports.p2p)
+    }
+
+    /// It was created to carry a forwarded port. Whether that is the VPN's port now is another question.
+    pub fn is_carrier(&self) -> bool {
+        self.p2p().is_some()
     }
 
     /// Of two engines with one forwarded port, whether this one carries it: the most watched, then the oldest.

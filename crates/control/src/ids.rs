@@ -2,6 +2,7 @@
 //!
 //! Ids carry no meaning beyond identity. What an engine's *number* means is in `policy::naming`.
 
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use core::fmt;
 
@@ -121,7 +122,8 @@ impl OpId {
     /// Reads what [`fmt::Display`] wrote; anything else is `None`.
     pub fn parse(text: &str) -> Option<Self> {
         let (life, seq) = text.split_once('-')?;
-        Some(Self { life: u32::from_str_radix(life, 16).ok()?, seq: seq.parse().ok()? })
+        let op = Self { life: u32::from_str_radix(life, 16).ok()?, seq: seq.parse().ok()? };
+        (op.to_string() == text).then_some(op)
     }
 }
 

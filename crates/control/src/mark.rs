@@ -45,6 +45,7 @@ marks! {
     SelfDoubt: "engines on every VPN fail at once, and acefleet suspects itself",
     EmergencyEntered: "some VPN failed while another is healthy",
     EmergencyLeft: "no VPN is failed any more",
+    WitnessRestarted: "a doubted VPN without engines to ask has a stranded one restarted that can tell",
     WitnessCreated: "a doubted VPN without engines gets one that can tell",
     StrandedRestarted: "a stranded engine is restarted in place",
     StrandedRecreated: "a stranded engine cannot rejoin and is removed",

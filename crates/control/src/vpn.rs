@@ -56,6 +56,8 @@ pub struct Vpn {
     /// When the next witness may be created, and how many there have been in this failure.
     pub witnesses: Witnesses,
 
+    /// When Docker's opinion of its health last changed.
+    pub health_since: Time,
     /// What its control server says of the tunnel.
     pub tunnel: Option<TunnelStatus>,
     /// How its control server treats us.
@@ -213,6 +215,7 @@ impl Vpn {
             recovered_at: None,
             relapses: 0,
             witnesses: Witnesses::default(),
+            health_since: Time::ZERO,
             tunnel: None,
             control_server: ControlServer::Silent,
             asking_tunnel: None,
@@ -307,6 +310,15 @@ impl Vpn {
                 started_at: facts.started_at,
             },
         };
+        let health = |presence: &Presence| match presence {
+            Presence::Present { health, .. } => Some(*health),
+            Presence::Unknown | Presence::Missing => None,
+        };
+        if health(&before) != health(&self.container) {
+            // Docker has just looked for itself: what the control server said before is older news.
+            self.health_since = now;
+            self.tunnel = None;
+        }
         let found = facts.filter(|facts| facts.listed.state.has_network()).and_then(|facts| {
             let started_at = facts.started_at?;
             let network = facts.sandbox.map_or(NetworkId::StartedAt(started_at), NetworkId::Sandbox);
@@ -323,6 +335,8 @@ impl Vpn {
             self.network_epoch += 1;
             self.port_epoch += 1;
             self.tunnel = None;
+            // Whatever was doubted was the network before.
+            self.doubt = None;
             self.check = None;
             self.checked = None;
         }

@@ -12,9 +12,9 @@ use crate::fleet::Stranger;
 use crate::ids::{Name, VpnId};
 use crate::journal::{Subject, What, Why};
 use crate::mark::Mark;
-use crate::operation::Task;
+use crate::operation::{Fate, Task};
 use crate::policy::naming::{self, Numbers};
-use crate::policy::offering::{self, Prospect, Standing};
+use crate::policy::offering::{self, Prospect, Reason, Standing};
 use crate::policy::placement::{self, Load};
 use crate::policy::ports::{self, PortsHeld};
 use crate::policy::repair::CRASH_LOOP_WINDOW;
@@ -76,7 +76,10 @@ impl Control {
         for engine in self.fleet.engines.values() {
             let crash_looping = engine.crash_loops(self.now, CRASH_LOOP_WINDOW);
             let load = &mut loads[engine.seat.vpn().map_or(own, VpnId::index)];
-            match offering::prospect(engine, self.fleet.vpn_of(engine), self.now, crash_looping) {
+            let removal = engine.operation.and_then(|(op, _)| self.fleet.operations.get(op));
+            let goes_now = removal.is_some_and(|operation| operation.fate == Fate::Open);
+            let vpn = self.fleet.vpn_of(engine);
+            match offering::prospect(engine, vpn, self.now, crash_looping, goes_now) {
                 Prospect::Serving => load.serving += 1,
                 Prospect::Coming => load.coming += 1,
                 Prospect::Lost => {}
@@ -156,7 +159,7 @@ impl Control {
                 }
             };
             let load = &mut loads[vpn.map_or(own, VpnId::index)];
-            if self.create_on(vpn, Cause::TooFewEngines, room, why.clone()) {
+            if self.create_on(vpn, Cause::TooFewEngines, room, why) {
                 load.coming += 1;
                 return true;
             }
@@ -170,7 +173,7 @@ impl Control {
     }
 
     /// Creates an engine on `vpn`. False if there is no port for it.
-    fn create_on(&mut self, vpn: Option<VpnId>, cause: Cause, room: &mut Room, why: Why) -> bool {
+    fn create_on(&mut self, vpn: Option<VpnId>, cause: Cause, room: &mut Room, why: &Why) -> bool {
         let p2p = vpn.and_then(|vpn| self.port_to_carry(vpn, &room.ports));
         let ports = if self.sabotage.is(Canary::PortsRepeat) {
             let http = *ports::http_range(vpn, &self.settings).start();
@@ -189,7 +192,7 @@ impl Control {
         let subject = Subject::Engine(None, name.clone());
         let what = What::Create { vpn: vpn_name, forwarded: p2p };
         let expect = self.expect_answer();
-        self.write(subject, what, vec![Why::Because(cause), why], expect);
+        self.write(subject, what, vec![Why::Because(cause), why.clone()], expect);
         let create = Create { name, vpn, ports, spec: self.settings.spec };
         self.send(cause, Action::Create(create.clone()), Task::Create(create));
         true
@@ -221,17 +224,46 @@ impl Control {
                 self.wake_to_decide(not_before);
                 continue;
             }
-            if room.seats == 0 || room.provisions == 0 || self.create_retry.wait(self.now).is_some() {
-                continue;
-            }
-            if self.create_on(Some(id), Cause::WitnessNeeded, room, Why::NobodyToAsk) {
-                self.marks.hit(Mark::WitnessCreated);
+            if self.restart_as_witness(id) || self.create_witness(id, room) {
                 let wait =
                     self.settings.vpn_unhealthy_restart_timeout * 2_u32.saturating_pow(created.min(16));
                 self.fleet.vpn_mut(id).witnesses =
                     Witnesses { created: created + 1, not_before: self.now + wait.min(WITNESS_WAIT_MAX) };
             }
         }
+    }
+
+    /// A stranded engine that can rejoin its VPN's network is as good a witness as a new one, and needs no seat.
+    fn restart_as_witness(&mut self, id: VpnId) -> bool {
+        let vpn = self.fleet.vpn(id);
+        let rejoins = |engine: &&Engine| {
+            engine.seat.vpn() == Some(id)
+                && engine.standing == Standing::Hidden(Reason::Stranded)
+                && offering::can_rejoin(engine, vpn)
+                && engine.is_confirmed()
+                && engine.retry.wait(self.now).is_none()
+        };
+        let stranded = self.fleet.engines.values().filter(rejoins);
+        let Some(witness) =
+            stranded.min_by_key(|engine| failover::least_harm(engine)).map(|engine| engine.id)
+        else {
+            return false;
+        };
+        self.marks.hit(Mark::WitnessRestarted);
+        if let Some(engine) = self.fleet.engines.get_mut(&witness) {
+            engine.witness = true;
+        }
+        self.apply(witness, Changing::Restarting, Cause::WitnessNeeded);
+        true
+    }
+
+    fn create_witness(&mut self, id: VpnId, room: &mut Room) -> bool {
+        let waits = room.seats == 0 || room.provisions == 0 || self.create_retry.wait(self.now).is_some();
+        if waits || !self.create_on(Some(id), Cause::WitnessNeeded, room, &Why::NobodyToAsk) {
+            return false;
+        }
+        self.marks.hit(Mark::WitnessCreated);
+        true
     }
 
     /// Whether a VPN runs, has failed a double check that nobody could answer, and has no engine on its way.
@@ -241,7 +273,15 @@ impl Control {
         if !doubted || vpn.current().is_none() || vpn.container_state() != Some(State::Running) {
             return false;
         }
-        let on_it = |engine: &Engine| engine.seat.vpn() == Some(vpn.id) && engine.condemned.is_none();
+        // An engine that may come to answer: on its way, or running where it can be asked.
+        let will_tell = |engine: &Engine| match engine.standing {
+            Standing::Hidden(Reason::Starting | Reason::Restarting | Reason::NotLookedAt) => true,
+            Standing::Hidden(Reason::NotRunning(State::Created)) => engine.started_at.is_none(),
+            Standing::Offered | Standing::Hidden(_) => offering::in_current_network(engine, vpn),
+        };
+        let on_it = |engine: &Engine| {
+            engine.seat.vpn() == Some(vpn.id) && engine.condemned.is_none() && will_tell(engine)
+        };
         let creating = self.fleet.operations.creates().any(|(_, create)| create.vpn == Some(vpn.id));
         !creating && !self.fleet.engines.values().any(on_it)
     }

@@ -16,7 +16,6 @@ use crate::policy::offering::{self, Reason, Standing};
 use crate::policy::repair::{self, Remedy, Surroundings};
 use crate::policy::{failover, naming};
 use crate::time::Time;
-use crate::vpn::Vpn;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -41,8 +40,7 @@ impl Control {
 
     /// Decides anew which engines are offered, and what is to be done about the others.
     fn judge_engines(&mut self) -> Vec<(ContainerId, Remedy)> {
-        let any_healthy = self.fleet.vpns.iter().any(Vpn::is_healthy);
-        let carriers = self.fleet.carriers();
+        let healthy_since = failover::healthy_since(&self.fleet.vpns);
         let mut remedies = Vec::new();
         let mut told = Vec::new();
         let mut to_probe = Vec::new();
@@ -64,15 +62,15 @@ impl Control {
             if engine.stand(standing, *now) {
                 told.push((engine.id, engine.name.clone(), standing));
             }
-            let is_carrier = engine.seat.vpn().is_some_and(|vpn| carriers[vpn.index()] == Some(engine.id));
-            let around = Surroundings { vpn, any_healthy, is_carrier, now: *now, settings, marks };
+            let around = Surroundings { vpn, healthy_since, now: *now, settings, marks };
             let remedy = repair::remedy(engine, around);
             match remedy {
                 Remedy::Wait(next) => {
                     engine.next_step = next;
                     wake_at = wake_at.min(next.unwrap_or(Time::NEVER));
                 }
-                Remedy::Look
+                Remedy::LookAtEngine
+                | Remedy::LookAtVpn
                 | Remedy::Start(_)
                 | Remedy::Restart(_)
                 | Remedy::Remove(_)
@@ -127,7 +125,12 @@ impl Control {
             let seat = self.fleet.engines.get(&id).and_then(|engine| engine.seat.vpn());
             match remedy {
                 Remedy::Wait(_) => {}
-                Remedy::Look => self.look_before_acting(id),
+                Remedy::LookAtEngine => self.look_before_acting(id),
+                Remedy::LookAtVpn => {
+                    if let Some(vpn) = seat {
+                        self.inspect_vpn(vpn, Cause::SomethingChanged);
+                    }
+                }
                 Remedy::Start(cause) => self.apply(id, Changing::Starting, cause),
                 Remedy::Restart(_) if self.sabotage.is(Canary::StrandedForever) => {}
                 Remedy::Restart(cause) => self.apply(id, Changing::Restarting, cause),
@@ -182,27 +185,16 @@ impl Control {
         why
     }
 
-    /// What is known of an engine or its VPN is too old to act on.
+    /// What is known of an engine is too old to act on. One look at a time: another would tell no more.
     fn look_before_acting(&mut self, id: ContainerId) {
-        let Some(engine) = self.fleet.engines.get(&id) else { return };
-        let vpn = engine.seat.vpn();
-        if engine.inspecting.is_none() {
+        if self.fleet.engines.get(&id).is_some_and(|engine| engine.inspecting.is_none()) {
             self.look_at(id, Cause::SomethingChanged);
-        }
-        if let Some(vpn) = vpn {
-            self.inspect_vpn(vpn, Cause::SomethingChanged);
         }
     }
 
     /// All but one of a held VPN's engines go, least harm first; the last one stays as its witness.
     fn give_up_held(&mut self, mut engines: Vec<ContainerId>) {
-        let harm = |id: &ContainerId| {
-            let engine = &self.fleet.engines[id];
-            let vpn = self.fleet.vpn_of(engine);
-            let carries = vpn.is_some_and(|vpn| engine.p2p().is_some() && engine.p2p() == vpn.last_port);
-            failover::least_harm(engine, carries)
-        };
-        engines.sort_by_key(harm);
+        engines.sort_by_key(|id| failover::least_harm(&self.fleet.engines[id]));
         if engines.pop().is_some() {
             self.marks.hit(Mark::HeldKept);
         }

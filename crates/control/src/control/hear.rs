@@ -264,8 +264,8 @@ impl Control {
                     self.marks.hit(Mark::StaleNotice);
                     return;
                 }
-                // Ours to stop is no exit of its own.
-                if engine.operation.is_none() {
+                // What we do to it, or may still be doing, is no exit of its own.
+                if engine.operation.is_none() && engine.retry.wait(now).is_none() {
                     engine.note_exit(now);
                 }
                 engine.observe_state(State::Exited, now);
@@ -313,8 +313,11 @@ impl Control {
 
     pub(super) fn hear_store(&mut self, answer: Result<Vec<RememberedStream>, Arc<str>>) {
         for remembered in answer.unwrap_or_default() {
-            if let Some(engine) = self.fleet.engines.get_mut(&remembered.engine) {
-                engine.streams.insert(remembered.stream);
+            match self.fleet.engines.get_mut(&remembered.engine) {
+                Some(engine) => {
+                    engine.streams.insert(remembered.stream);
+                }
+                None => self.remembered.push(remembered),
             }
         }
         self.sighted_store();

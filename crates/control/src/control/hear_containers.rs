@@ -52,6 +52,8 @@ impl Control {
             self.marks.hit(Mark::ClashRemoved);
             engine.condemned = Some(Cause::Clashes);
         }
+        let of_it = self.remembered.extract_if(.., |remembered| remembered.engine == engine.id);
+        engine.streams.extend(of_it.map(|remembered| remembered.stream));
         self.fleet.engines.insert(engine.id, engine);
         self.dirty = true;
     }
@@ -92,7 +94,7 @@ impl Control {
             }
             self.meet(&facts.listed);
         }
-        self.settle_change(id, asked, facts.listed.state.has_network());
+        self.settle_change(facts, asked);
         let Some(engine) = self.fleet.engines.get_mut(&id) else { return };
         if !engine.believes(asked) {
             self.marks.hit(Mark::StaleReading);
@@ -111,7 +113,7 @@ impl Control {
             // Somebody has started it: it is there to be used.
             engine.unexpected = false;
         }
-        if first && engine.adopted && engine.state == State::Running {
+        if core::mem::take(&mut engine.adopted) && engine.state == State::Running {
             // It ran before acefleet did, and is trusted until it fails to answer.
             self.marks.hit(Mark::AdoptedAtOnce);
             engine.answers.proven = true;

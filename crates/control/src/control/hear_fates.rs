@@ -6,6 +6,7 @@ use super::Control;
 use crate::agenda::Wake;
 use crate::canary::Canary;
 use crate::command::{Cause, Create};
+use crate::docker::Facts;
 use crate::engine::Engine;
 use crate::event::{Outcome, Refusal, Report};
 use crate::ids::{ContainerId, OpId};
@@ -14,9 +15,12 @@ use crate::mark::Mark;
 use crate::operation::{Fate, Operation, Task};
 use crate::time::Time;
 use alloc::vec;
+use core::time::Duration;
 
 /// Inspections that must find nothing until an operation of unknown fate is given up.
 const ABSENCES_TO_RELEASE: u32 = 2;
+/// The wait after an unexplained error before its operation's fate is asked for.
+const FATE_WAIT: Duration = Duration::from_secs(1);
 
 impl Control {
     pub(super) fn hear_create(&mut self, operation: &Operation, create: &Create, outcome: Outcome) {
@@ -42,7 +46,7 @@ impl Control {
                     self.create_retry.refused(self.now);
                 }
                 self.write(subject, What::FateUnknown("creation", op), vec![], Expect::Nothing);
-                self.doubt_fate(op);
+                self.doubt_fate(op, &outcome);
             }
         }
     }
@@ -99,14 +103,14 @@ impl Control {
             }
             Outcome::Refused(_) | Outcome::Unknown(_) => {
                 self.write(subject, What::FateUnknown(verb, op), vec![], Expect::Nothing);
-                self.doubt_fate(op);
+                self.doubt_fate(op, &outcome);
             }
         }
     }
 
     /// Nobody knows whether an operation was, or will be, carried out: it keeps what it reserved until an
     /// inspection decides.
-    fn doubt_fate(&mut self, op: OpId) {
+    fn doubt_fate(&mut self, op: OpId, outcome: &Outcome) {
         if self.sabotage.is(Canary::UnknownReleases) {
             self.fleet.operations.settle(op);
             return;
@@ -114,11 +118,14 @@ impl Control {
         if let Some(operation) = self.fleet.operations.get_mut(op) {
             operation.fate = Fate::Unknown { absences: 0 };
         }
-        self.agenda.set(Wake::AskFate(op), self.now);
+        // After an error Docker may be at it still; after a silence it has had all the time there is.
+        let wait = if matches!(outcome, Outcome::Refused(_)) { FATE_WAIT } else { Duration::ZERO };
+        self.agenda.set(Wake::AskFate(op), self.now + wait);
     }
 
     /// An inspection decides the fate of an operation that was not answered.
-    pub(super) fn settle_change(&mut self, id: ContainerId, asked: Time, runs: bool) {
+    pub(super) fn settle_change(&mut self, facts: &Facts, asked: Time) {
+        let id = facts.listed.id;
         let Some(engine) = self.fleet.engines.get_mut(&id) else { return };
         let Some((op, _)) = engine.operation else { return };
         let Some(operation) = self.fleet.operations.get(op) else { return };
@@ -126,12 +133,13 @@ impl Control {
             return;
         }
         self.marks.hit(Mark::UnknownFound);
-        let failed_start = matches!(operation.task, Task::Start(_)) && !runs;
+        let failed_start = matches!(operation.task, Task::Start(_)) && !facts.listed.state.has_network();
         engine.operation = None;
         if failed_start {
             self.marks.hit(Mark::StartFailedRemoved);
             engine.condemned = Some(Cause::StartFailed);
-        } else if matches!(operation.task, Task::Remove(_)) {
+        } else if matches!(operation.task, Task::Remove(_)) || facts.started_at == engine.started_at {
+            // It has had no effect that shows. Before it is repeated it gets time to.
             engine.retry.refused(self.now);
         }
         let subject = Subject::Engine(Some(id), engine.name.clone());

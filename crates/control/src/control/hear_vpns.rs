@@ -33,6 +33,9 @@ impl Control {
         if seen.new_network {
             self.meet_network(id);
         }
+        if self.fleet.vpn(id).health_since == self.now {
+            self.agenda.set(Wake::AskTunnel(id), self.now);
+        }
         if seen.replaced && was_healthy {
             self.marks.hit(Mark::VpnFailsNewNetwork);
             self.fail_vpn(id, vec![Why::NetworkReplaced]);
@@ -47,6 +50,7 @@ impl Control {
         let subject = self.vpn_subject(id);
         self.write(subject, What::NewNetwork, vec![], Expect::RepairOnceHealthy);
         self.agenda.set_earlier(Wake::AskTunnel(id), self.now);
+        self.agenda.clear(Wake::DoubleCheck(id));
         // An engine may have been seated by its label, or not at all, while the container's id was unknown.
         let seats: Vec<_> = self
             .fleet
@@ -96,6 +100,10 @@ impl Control {
         if epochs.0 != vpn.network_epoch || (question == Question::Ports && epochs.1 != vpn.port_epoch) {
             self.marks.hit(Mark::StaleEpoch);
             return;
+        }
+        if question == Question::Tunnel && asked < vpn.health_since {
+            self.marks.hit(Mark::StaleReading);
+            return self.agenda.set(Wake::AskTunnel(id), self.now);
         }
         let control_server = match &outcome {
             Outcome::Done(_) => ControlServer::Answers,

@@ -303,7 +303,9 @@ impl Control {
             return false;
         }
         if core::mem::take(&mut self.sight.opening) {
-            let adopted = self.fleet.engines.values().filter(|engine| engine.adopted).count();
+            let adopted = self.fleet.engines.values().filter(|engine| engine.is_engine()).count();
+            // What is still remembered is about engines that are no more.
+            self.remembered.clear();
             self.write(Subject::Fleet, What::InSight { adopted }, vec![], Expect::Nothing);
         } else if core::mem::replace(&mut self.sight.since, Time::ZERO) != Time::ZERO {
             self.write(Subject::Docker, What::DockerBack, vec![], Expect::Nothing);

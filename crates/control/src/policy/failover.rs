@@ -27,21 +27,28 @@ pub fn relapses(vpn: &Vpn, now: Time) -> bool {
 
 /// When a healthy VPN may be given engines again; `None` if at once.
 pub fn probation_ends(vpn: &Vpn, now: Time) -> Option<Time> {
-    let doublings = vpn.relapses.checked_sub(1)?.min(u64::BITS - 1);
-    let wait_s = PROBATION_FIRST_S.checked_shl(doublings).map_or(PROBATION_MAX_S, |s| s.min(PROBATION_MAX_S));
+    let doublings = vpn.relapses.checked_sub(1)?;
+    let wait_s = PROBATION_FIRST_S.saturating_mul(2_u64.saturating_pow(doublings)).min(PROBATION_MAX_S);
     let ends = vpn.recovered_at? + Duration::from_secs(wait_s);
     (ends > now).then_some(ends)
 }
 
-/// When a failed VPN's engines are given up, if another VPN is healthy.
-pub fn given_up_at(vpn: &Vpn, settings: &Settings) -> Option<Time> {
-    vpn.failure.map(|failure| failure.at + settings.vpn_unhealthy_restart_timeout)
+/// Since when some VPN has been healthy.
+pub fn healthy_since(vpns: &[Vpn]) -> Option<Time> {
+    vpns.iter().filter(|vpn| vpn.is_healthy()).map(|vpn| vpn.verdict_since).min()
+}
+
+/// When a failed VPN's engines are given up; `None` while there is no healthy VPN to carry on. What fails
+/// together usually recovers together, so a VPN that has only just recovered does not condemn the others.
+pub fn given_up_at(vpn: &Vpn, healthy_since: Option<Time>, settings: &Settings) -> Option<Time> {
+    let since = vpn.failure?.at.max(healthy_since?);
+    Some(since + settings.vpn_unhealthy_restart_timeout)
 }
 
 /// The order in which engines are given up: least harm first. The last one of a held VPN is its witness.
-pub fn least_harm(engine: &Engine, is_carrier: bool) -> (bool, bool, bool, Reverse<Time>, Reverse<u32>) {
+pub fn least_harm(engine: &Engine) -> (bool, bool, bool, Reverse<Time>, Reverse<u32>) {
     let watched = !engine.streams.is_empty();
     let works = engine.answers.proven && engine.answers.failures == 0;
     let number = super::naming::number(&engine.name).unwrap_or(u32::MAX);
-    (watched, is_carrier, works, Reverse(engine.first_seen), Reverse(number))
+    (watched, engine.is_carrier(), works, Reverse(engine.first_seen), Reverse(number))
 }

@@ -171,7 +171,16 @@ pub enum Prospect {
 
 /// What an engine of this standing means for the number that should serve. `crash_looping` says that it is
 /// not worth waiting for.
-pub fn prospect(engine: &Engine, vpn: Option<&Vpn>, now: Time, crash_looping: bool) -> Prospect {
+///
+/// `goes_now` says that its removal is a matter of moments: the one that replaces it waits for its name and its
+/// port, so that numbers stay low.
+pub fn prospect(
+    engine: &Engine,
+    vpn: Option<&Vpn>,
+    now: Time,
+    crash_looping: bool,
+    goes_now: bool,
+) -> Prospect {
     let vpn_healthy = vpn.is_none_or(Vpn::is_healthy);
     match engine.standing {
         Standing::Offered => Prospect::Serving,
@@ -179,6 +188,7 @@ pub fn prospect(engine: &Engine, vpn: Option<&Vpn>, now: Time, crash_looping: bo
             Reason::Booting | Reason::NotReconnected => Prospect::Serving,
             Reason::NotLookedAt => Prospect::Coming,
             Reason::Starting | Reason::Restarting if vpn_healthy => Prospect::Coming,
+            Reason::Removing if goes_now => Prospect::Coming,
             Reason::NotRunning(_) => {
                 let rejoins = vpn.is_none_or(|vpn| can_rejoin(engine, vpn));
                 let soon = engine.retry.wait(now).is_none();

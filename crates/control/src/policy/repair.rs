@@ -23,8 +23,10 @@ pub const CRASH_LOOP_WINDOW: Duration = Duration::from_secs(600);
 pub enum Remedy {
     /// Nothing; it is looked at again at this moment, or when something changes.
     Wait(Option<Time>),
-    /// Look at it, and at its VPN: what is known is too old to act on.
-    Look,
+    /// Look at it: what is known is too old to act on.
+    LookAtEngine,
+    /// Look at its VPN: what is known is too old to act on.
+    LookAtVpn,
     /// Start it.
     Start(Cause),
     /// Restart it in place.
@@ -42,10 +44,8 @@ pub enum Remedy {
 pub struct Surroundings<'a> {
     /// The VPN that the engine is seated on.
     pub vpn: Option<&'a Vpn>,
-    /// Some VPN is healthy.
-    pub any_healthy: bool,
-    /// The engine carries its VPN's forwarded port.
-    pub is_carrier: bool,
+    /// Since when some VPN has been healthy.
+    pub healthy_since: Option<Time>,
     /// Now.
     pub now: Time,
     /// The operator's choices.
@@ -105,7 +105,7 @@ fn not_running(engine: &Engine, state: State, around: Surroundings<'_>) -> Remed
         return Remedy::Start(Cause::Created);
     }
     if !engine.is_confirmed() {
-        return Remedy::Look;
+        return Remedy::LookAtEngine;
     }
     if engine.crash_loops(around.now, CRASH_LOOP_WINDOW) {
         around.marks.hit(Mark::CrashLooperRemoved);
@@ -117,9 +117,9 @@ fn not_running(engine: &Engine, state: State, around: Surroundings<'_>) -> Remed
     }
     if rejoins && engine.inspected < Some(patience) {
         // Docker may have brought it back and nobody told.
-        return Remedy::Look;
+        return Remedy::LookAtEngine;
     }
-    if vpn_healthy && rejoins && !around.is_carrier && state != State::Dead && state != State::Removing {
+    if vpn_healthy && rejoins && !engine.is_carrier() && state != State::Dead && state != State::Removing {
         around.marks.hit(Mark::LeftoverStarted);
         return Remedy::Start(Cause::NotRunning);
     }
@@ -136,7 +136,7 @@ fn network_gone(engine: &Engine, around: Surroundings<'_>) -> Remedy {
         return Remedy::Wait(Some(patience));
     }
     if !vpn.is_confirmed() || (!lost_for_good && vpn.inspected < Some(patience)) {
-        return Remedy::Look;
+        return Remedy::LookAtVpn;
     }
     around.marks.hit(Mark::NetworkGoneRemoved);
     Remedy::Remove(Cause::NetworkGone)
@@ -151,22 +151,22 @@ fn stranded(engine: &Engine, around: Surroundings<'_>) -> Remedy {
     if vpn.is_healthy() {
         // Docker may have restarted it since; only a fresh look tells that it really is stranded.
         if !engine.is_confirmed() || engine.inspected < Some(vpn.network_since) {
-            return Remedy::Look;
+            return Remedy::LookAtEngine;
         }
-        if around.is_carrier {
+        if engine.is_carrier() {
             around.marks.hit(Mark::StrandedCarrierRemoved);
             return Remedy::Remove(Cause::StrandedForGood);
         }
         around.marks.hit(Mark::StrandedRestarted);
         return Remedy::Restart(Cause::StrandedCanRejoin);
     }
-    match failover::given_up_at(vpn, around.settings) {
+    match failover::given_up_at(vpn, around.healthy_since, around.settings) {
+        None => Remedy::Wait(None),
         Some(at) if at > around.now => Remedy::Wait(Some(at)),
-        Some(_) if around.any_healthy => {
+        Some(_) => {
             around.marks.hit(Mark::StrandedGivenUp);
             Remedy::Remove(Cause::NetworkGone)
         }
-        Some(_) | None => Remedy::Wait(None),
     }
 }
 
@@ -176,10 +176,10 @@ fn held(engine: &Engine, around: Surroundings<'_>) -> Remedy {
         around.marks.hit(Mark::BootFailedRemoved);
         return Remedy::Remove(Cause::BootFailed);
     }
-    match failover::given_up_at(vpn, around.settings) {
+    match failover::given_up_at(vpn, around.healthy_since, around.settings) {
+        None => Remedy::Wait(None),
         Some(at) if at > around.now => Remedy::Wait(Some(at)),
-        Some(_) if around.any_healthy => Remedy::GiveUpHeld,
-        Some(_) | None => Remedy::Wait(None),
+        Some(_) => Remedy::GiveUpHeld,
     }
 }
 

@@ -48,9 +48,16 @@ impl Story {
         self.by_hand(Deed::Make(making));
     }
 
-    /// Somebody creates an engine of ours by hand and starts it, with this number, where and with the HTTP port
-    /// that he likes. Its label names an operation of a life that nobody remembers.
+    /// Somebody creates an engine of ours by hand and starts it: see [`Story::somebody_creates_an_engine`].
     pub fn somebody_runs_an_engine(&mut self, number: u32, vpn: Option<VpnId>, http: u16) {
+        self.somebody_creates_an_engine(number, vpn, http);
+        let id = self.engine(number).id();
+        self.by_hand(Deed::To(id, Work::Start));
+    }
+
+    /// Somebody creates an engine of ours by hand, with this number, where and with the HTTP port that he likes.
+    /// Its label names an operation that nobody remembers.
+    pub fn somebody_creates_an_engine(&mut self, number: u32, vpn: Option<VpnId>, http: u16) {
         let create = Create {
             name: engine_name(number),
             vpn,
@@ -58,8 +65,6 @@ impl Story {
             spec: SpecHash(0),
         };
         self.by_hand(Deed::Make(Making::Engine(create, OpId { life: 0, seq: number })));
-        let id = self.engine(number).id();
-        self.by_hand(Deed::To(id, Work::Start));
     }
 
     fn by_hand(&mut self, deed: Deed) {
@@ -180,6 +185,12 @@ impl<'a> EngineActs<'a> {
     /// Its process dies.
     pub fn crashes(self) {
         self.suffers_from(EngineFault::Crashes);
+    }
+
+    /// A person stops it.
+    pub fn is_stopped_by_a_person(self) {
+        let id = self.id();
+        self.story.by_hand(Deed::To(id, Work::Stop(Duration::ZERO)));
     }
 
     /// A person removes its container.

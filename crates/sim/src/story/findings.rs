@@ -71,6 +71,19 @@ impl<'a> Finding<'a> {
         self.equal("engines offered of that number", |story| story.view(number).map(is_offered), Some(false))
     }
 
+    /// The engine of this number is not offered, whether or not it is shown.
+    pub fn is_not_offered(self, number: u32) -> Self {
+        self.equal("it is offered", |story| story.view(number).is_some_and(is_offered), false)
+    }
+
+    /// Every engine that is offered is truly connected.
+    pub fn whoever_is_offered_is_connected(self) -> Self {
+        self.that(|story| match story.offered().find(|id| !story.world().truth_connected(*id)) {
+            Some(id) => Err(format!("{id:?} is offered, and not connected")),
+            None => Ok(()),
+        })
+    }
+
     // VPNs and the whole.
 
     /// This VPN is healthy.
@@ -115,6 +128,14 @@ impl<'a> Finding<'a> {
         self.equal("engines that exist", |story| story.engines().count(), count)
     }
 
+    /// No more engines exist than this, in any state.
+    pub fn engines_at_most(self, count: usize) -> Self {
+        self.that(|story| match story.engines().count() {
+            found if found > count => Err(format!("{found} engines exist, of {count} at most")),
+            _ => Ok(()),
+        })
+    }
+
     /// So many engines exist that belong to this VPN, in any state.
     pub fn engines_on(self, vpn: VpnId, count: usize) -> Self {
         let what = format!("engines that exist on {}", self.story.name_of(vpn));
@@ -123,8 +144,20 @@ impl<'a> Finding<'a> {
 
     /// The engines that exist are numbered like this, without a gap.
     pub fn numbered(self, numbers: RangeInclusive<u32>) -> Self {
-        let numbers = numbers.collect::<Vec<_>>();
-        self.equal("numbers of the engines that exist", Story::numbers, numbers)
+        self.numbers_are(&numbers.collect::<Vec<_>>())
+    }
+
+    /// The engines that exist have these numbers.
+    pub fn numbers_are(self, numbers: &[u32]) -> Self {
+        self.equal("numbers of the engines that exist", Story::numbers, numbers.to_vec())
+    }
+
+    /// No engine that exists has a greater number.
+    pub fn no_number_above(self, greatest: u32) -> Self {
+        self.that(|story| match story.numbers().last() {
+            Some(number) if *number > greatest => Err(format!("there is an engine of number {number}")),
+            Some(_) | None => Ok(()),
+        })
     }
 
     /// The engines of this VPN have these HTTP ports.
@@ -171,6 +204,19 @@ impl<'a> Finding<'a> {
             match restarts.len() {
                 found if found == count => Ok(()),
                 found => Err(format!("engines restarted: {found} and not {count}")),
+            }
+        })
+    }
+
+    /// No engine was started before the one that was started before it could be reached again.
+    pub fn restarted_one_at_a_time(self) -> Self {
+        self.that(|story| {
+            let boot = story.world().plan().weather.engine_boot.most();
+            let starts: Vec<_> = story.changes().filter(|change| change.is_start()).collect();
+            let hasty = starts.windows(2).find(|pair| pair[1].at.since(pair[0].at) < boot);
+            match hasty {
+                Some([one, other]) => Err(format!("{} was started while {} booted", other.name, one.name)),
+                Some(_) | None => Ok(()),
             }
         })
     }

@@ -46,6 +46,10 @@ impl Change {
         self.kind == Kind::Created
     }
 
+    pub(super) fn is_start(&self) -> bool {
+        self.kind == Kind::Started
+    }
+
     pub(super) fn is_removal(&self) -> bool {
         self.kind == Kind::Removed
     }

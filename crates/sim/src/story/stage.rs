@@ -51,6 +51,12 @@ impl Stage {
         self
     }
 
+    /// The world has gone on for so long when acefleet starts.
+    pub const fn begins_after(mut self, time: Duration) -> Self {
+        self.plan.head_start = time;
+        self
+    }
+
     /// A VPN whose container is first run so long after acefleet has started.
     pub fn comes_late(mut self, vpn: VpnId, late: Duration) -> Self {
         self.plan.dawns[vpn.index()] = self.plan.head_start + late;
@@ -58,7 +64,7 @@ impl Stage {
     }
 
     /// A VPN whose container is first run so shortly before acefleet starts.
-    pub fn comes_up_just_before(mut self, vpn: VpnId, early: Duration) -> Self {
+    pub fn comes_just_before(mut self, vpn: VpnId, early: Duration) -> Self {
         self.plan.dawns[vpn.index()] = self.plan.head_start - early;
         self
     }

@@ -63,6 +63,8 @@ pub enum VpnFault {
 pub enum EngineFault {
     /// Its process dies.
     Crashes,
+    /// A person kills its container, and leaves it like that.
+    Killed,
     /// A person removes its container.
     Removed,
     /// Its process runs and answers nothing, until the fault ends or the container is restarted.
@@ -114,7 +116,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind that the core treats.
-    pub const TREATED: [Self; 28] = [
+    pub const TREATED: [Self; 29] = [
         Self::Vpn(VpnFault::Dies),
         Self::Vpn(VpnFault::Killed),
         Self::Vpn(VpnFault::Stopped),
@@ -133,6 +135,7 @@ impl FaultKind {
         Self::Vpn(VpnFault::ServerSlow),
         Self::Vpn(VpnFault::ServerDown),
         Self::Engine(EngineFault::Crashes),
+        Self::Engine(EngineFault::Killed),
         Self::Engine(EngineFault::Removed),
         Self::Docker(DockerFault::Slow),
         Self::Docker(DockerFault::Frozen),
@@ -173,6 +176,7 @@ impl FaultKind {
             Self::Vpn(VpnFault::ServerSlow) => "sslo",
             Self::Vpn(VpnFault::ServerDown) => "sdow",
             Self::Engine(EngineFault::Crashes) => "ecra",
+            Self::Engine(EngineFault::Killed) => "ekil",
             Self::Engine(EngineFault::Removed) => "erem",
             Self::Engine(EngineFault::Hangs) => "ehun",
             Self::Engine(EngineFault::CrashLoops) => "eloo",
@@ -210,7 +214,7 @@ impl FaultKind {
                 }
             },
             Self::Engine(fault) => match fault {
-                EngineFault::Crashes | EngineFault::Removed => None,
+                EngineFault::Crashes | EngineFault::Killed | EngineFault::Removed => None,
                 EngineFault::Hangs | EngineFault::CrashLoops | EngineFault::Disconnected => {
                     Some(Span::secs(10, 300))
                 }

@@ -188,6 +188,7 @@ impl World {
                 container.ours()
                     && match fault {
                         EngineFault::Crashes
+                        | EngineFault::Killed
                         | EngineFault::Hangs
                         | EngineFault::CrashLoops
                         | EngineFault::Disconnected => container.state == State::Running,
@@ -294,6 +295,9 @@ impl World {
         let run = container.run();
         match fault {
             EngineFault::Crashes => self.die(run),
+            EngineFault::Killed => {
+                self.by_hand(Deed::To(engine, Work::Kill));
+            }
             EngineFault::Removed => {
                 self.by_hand(Deed::To(engine, Work::Remove));
             }
@@ -325,7 +329,10 @@ impl World {
             Fault::Engine(engine, fault) => match fault {
                 EngineFault::Hangs => self.set_hung(engine, false),
                 EngineFault::Disconnected => self.truth_is_stale = true,
-                EngineFault::Crashes | EngineFault::Removed | EngineFault::CrashLoops => {}
+                EngineFault::Crashes
+                | EngineFault::Killed
+                | EngineFault::Removed
+                | EngineFault::CrashLoops => {}
             },
             Fault::Docker(fault) => match fault {
                 DockerFault::Frozen => self.thaw(),
