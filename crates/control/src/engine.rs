@@ -161,6 +161,20 @@ pub struct Answers {
     pub pace: Duration,
 }
 
+impl Answers {
+    /// What it said of its connection was about a tunnel that is no more.
+    pub fn forget_connection(&mut self) {
+        self.connected = None;
+        self.was_connected = false;
+        self.disconnected = 0;
+    }
+
+    /// What it failed to answer was not its fault.
+    pub fn forgive(&mut self) {
+        self.failures = 0;
+    }
+}
+
 impl Engine {
     /// A container seen for the first time, in a listing or an inspection.
     pub fn new(listed: &Listed, seat: Seat, now: Time) -> Self {
@@ -328,7 +342,10 @@ impl Engine {
 
     /// Believes the answers to a probe that was asked at `asked`. True if that changed anything that
     /// decisions rest on.
-    pub fn observe_answer(&mut self, report: ProbeReport, asked: Time) -> bool {
+    ///
+    /// Only an unanswered question of the `routine` counts against it: a double check asks more often, and is
+    /// about the VPN.
+    pub fn observe_answer(&mut self, report: ProbeReport, asked: Time, routine: bool) -> bool {
         let answers = &mut self.answers;
         let before = (answers.proven, answers.failures, answers.connected, self.reconnects_since);
         answers.asked_at = answers.asked_at.max(Some(asked));
@@ -337,7 +354,7 @@ impl Engine {
             answers.answered = true;
             answers.proven = true;
             answers.failures = 0;
-        } else {
+        } else if routine {
             answers.failures = answers.failures.saturating_add(1);
             // Trust without an answer of its own, as an adopted engine has it, ends with the first failure.
             answers.proven &= answers.answered;

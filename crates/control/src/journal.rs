@@ -88,6 +88,8 @@ pub enum What {
     },
     /// An engine of a doubted VPN vouches for it.
     Vouched(ContainerId),
+    /// An engine of a doubted VPN did not say whether it is connected.
+    CheckFailed(ContainerId),
     /// There is no engine that could tell about a doubted VPN.
     NobodyToAsk,
     /// A control server does not tell the forwarded port, and the last answer still counts.
@@ -298,6 +300,9 @@ impl fmt::Display for Sentence<'_> {
             ),
             What::Vouched(id) => {
                 write!(f, "VPN double-check: Engine {id:.12} reports internet connectivity")
+            }
+            What::CheckFailed(id) => {
+                write!(f, "VPN double-check: Failed to check engine {id:.12}: no answer in time")
             }
             What::NobodyToAsk => f.write_str("VPN double-check: No engines available to verify connectivity"),
             What::PortCached(port) => write!(f, "Using cached forwarded port {port} for {subject}"),

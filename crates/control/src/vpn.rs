@@ -10,6 +10,7 @@ use crate::settings::VpnSettings;
 use crate::time::{Stamp, Time};
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 /// A VPN and its Gluetun container.
@@ -47,6 +48,8 @@ pub struct Vpn {
     pub check: Option<Check>,
     /// The result of the last double check of this doubt.
     pub checked: Option<Checked>,
+    /// Whether some engine was connected, when that was last written down for this doubt.
+    pub told_connected: Option<bool>,
     /// Its present failure.
     pub failure: Option<Failure>,
     /// When it last became healthy again after a failure.
@@ -172,6 +175,8 @@ pub struct Check {
     pub connected: usize,
     /// The first that did.
     pub voucher: Option<ContainerId>,
+    /// Those that did not answer that question.
+    pub silent: Vec<ContainerId>,
 }
 
 /// The result of a double check.
@@ -211,6 +216,7 @@ impl Vpn {
             doubt: None,
             check: None,
             checked: None,
+            told_connected: None,
             failure: None,
             recovered_at: None,
             relapses: 0,
@@ -339,6 +345,7 @@ impl Vpn {
             self.doubt = None;
             self.check = None;
             self.checked = None;
+            self.told_connected = None;
         }
         if self.has_network() {
             self.gone_since = None;

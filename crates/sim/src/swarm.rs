@@ -4,7 +4,7 @@
 
 use crate::checks::{Violation, pending};
 use crate::run::{Reached, Run};
-use crate::world::{Plan, Tally, World};
+use crate::world::{Container, DockerFault, EngineFault, Fault, Plan, Tally, World};
 use control::canary::Canary;
 use control::mark::Mark;
 use control::rng::Rng;
@@ -27,6 +27,8 @@ const CREATIONS_PER_FAULT: u64 = 2;
 /// this time.
 const CREATION_AWAITED: Duration = Duration::from_secs(600);
 const AMID: Duration = Duration::from_millis(500);
+/// So many crashes in a hundred are prepared for.
+const AMBUSH_PERCENT: u64 = 30;
 /// Acefleet stays away for at most this long after a crash.
 const DOWNTIME: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(60));
 
@@ -110,6 +112,9 @@ fn live(run: &mut Run, rng: &mut Rng, crashes: &mut u64) -> Option<Violation> {
             return run.violation().cloned();
         }
         if next < end {
+            if rng.chance(AMBUSH_PERCENT) {
+                ambush(run);
+            }
             // Every other crash comes in the middle of a creation.
             let latest = end.min(next + CREATION_AWAITED);
             let amid =
@@ -136,6 +141,16 @@ fn live(run: &mut Run, rng: &mut Rng, crashes: &mut u64) -> Option<Violation> {
         }
     }
     bounded(run, *crashes).or_else(|| if rng.chance(25) { quiet(run) } else { None })
+}
+
+/// Something has to be created, and Docker is slow to do it: so a crash leaves a creation behind that is carried
+/// out long after.
+fn ambush(run: &mut Run) {
+    run.world_mut().inject(Fault::Docker(DockerFault::Slow));
+    let engine = run.world().containers().find(|container| container.ours()).map(Container::id);
+    if let Some(engine) = engine {
+        run.world_mut().inject(Fault::Engine(engine, EngineFault::Removed));
+    }
 }
 
 /// A quarter of the runs has no crashes; the others from one in ten minutes to one in two hours.

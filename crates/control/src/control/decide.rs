@@ -25,8 +25,10 @@ impl Control {
         if self.sight.opening {
             return;
         }
-        let evidence = self.gather_evidence();
-        self.suspect_oneself(&evidence);
+        let mut evidence = self.gather_evidence();
+        if self.suspect_oneself(&evidence) {
+            evidence = self.gather_evidence();
+        }
         for (at, evidence) in evidence.iter().enumerate() {
             self.judge_vpn(self.fleet.vpns[at].id, evidence);
         }

@@ -159,7 +159,7 @@ impl Control {
             }
             if current && engine.started_at == started_at && engine.state == State::Running {
                 let trusted = engine.answers.proven;
-                self.dirty |= engine.observe_answer(report, asked);
+                self.dirty |= engine.observe_answer(report, asked, routine);
                 if trusted && !engine.answers.proven {
                     self.marks.hit(Mark::AdoptedUnproven);
                 }
@@ -186,9 +186,13 @@ impl Control {
         if !check.open.remove(&op) {
             return;
         }
-        if report.connected == Some(true) {
-            check.connected += 1;
-            check.voucher.get_or_insert(engine);
+        match report.connected {
+            Some(true) => {
+                check.connected += 1;
+                check.voucher.get_or_insert(engine);
+            }
+            Some(false) => {}
+            None => check.silent.push(engine),
         }
         self.dirty = true;
     }

@@ -122,14 +122,10 @@ impl Control {
                 self.read_port(id, PortReading { port, asked_at: asked });
             }
             Outcome::Done(Report::PublicAddress(address)) => vpn.public_address = Some(address),
-            // An unauthorized or silent control server says nothing about the tunnel.
+            // A control server that is silent or admits nobody says nothing: what it said last still counts.
             Outcome::Done(_) | Outcome::Refused(_) | Outcome::Unknown(_) => match question {
-                Question::Tunnel => {
-                    self.dirty |= vpn.tunnel.is_some();
-                    vpn.tunnel = None;
-                }
                 Question::Ports => self.keep_port(id),
-                Question::PublicAddress => {}
+                Question::Tunnel | Question::PublicAddress => {}
             },
         }
     }

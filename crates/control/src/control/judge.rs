@@ -33,16 +33,26 @@ impl Control {
         evidence
     }
 
-    pub(super) fn suspect_oneself(&mut self, evidence: &[Evidence]) {
+    /// Engines that fail on every VPN at once speak about acefleet, not about themselves. True if that changed.
+    pub(super) fn suspect_oneself(&mut self, evidence: &[Evidence]) -> bool {
         let told: Vec<_> = evidence.iter().filter(|evidence| evidence.askable > 0).collect();
-        let blind = told.len() >= 2 && told.len() == evidence.len() && told.iter().all(|e| e.all_silent());
+        let silent = !told.is_empty() && told.iter().all(|evidence| evidence.all_silent());
         // Once blind, only an answer from anywhere ends it.
-        let blind = blind || (self.blind && !told.is_empty() && told.iter().all(|e| e.all_silent()));
-        if blind != self.blind {
-            self.marks.hit(Mark::SelfDoubt);
-            self.blind = blind;
-            self.write(Subject::Fleet, What::SuspectsItself(blind), vec![], Expect::Nothing);
+        let blind = silent && (self.blind || (told.len() >= 2 && told.len() == evidence.len()));
+        if blind == self.blind {
+            return false;
         }
+        self.marks.hit(Mark::SelfDoubt);
+        self.blind = blind;
+        self.write(Subject::Fleet, What::SuspectsItself(blind), vec![], Expect::Nothing);
+        if !blind {
+            // What went unanswered meanwhile is held against nobody; all are asked anew.
+            for engine in self.fleet.engines.values_mut() {
+                engine.answers.forgive();
+                self.agenda.set_earlier(Wake::Probe(engine.id), self.now);
+            }
+        }
+        true
     }
 
     pub(super) fn judge_vpn(&mut self, id: VpnId, evidence: &Evidence) {
@@ -66,6 +76,7 @@ impl Control {
             if vpn.doubt.take().is_some() {
                 vpn.check = None;
                 vpn.checked = None;
+                vpn.told_connected = None;
                 self.agenda.clear(Wake::DoubleCheck(id));
             }
             return;
@@ -91,33 +102,51 @@ impl Control {
         for engine in &asked {
             open.extend(self.probe(*engine, Cause::DoubleCheck));
         }
-        let check = Check { asked_at: self.now, asked: open.len(), open, connected: 0, voucher: None };
+        let check = Check {
+            asked_at: self.now,
+            asked: open.len(),
+            open,
+            connected: 0,
+            voucher: None,
+            silent: vec![],
+        };
         self.fleet.vpn_mut(id).check = Some(check);
         let next = self.now + self.settings.gluetun_health_check_interval;
         self.agenda.set(Wake::DoubleCheck(id), next);
         self.finish_check(id);
     }
 
-    /// A check ends with the first connected engine, or when all have answered.
+    /// The first connected engine decides; the check itself ends when all have answered.
     fn finish_check(&mut self, id: VpnId) {
         let vpn = self.fleet.vpn_mut(id);
-        let Some(check) = vpn.check.take_if(|check| check.connected > 0 || check.open.is_empty()) else {
-            return;
-        };
+        let Some(check) = &vpn.check else { return };
         let result = Checked { connected: check.connected, asked: check.asked };
-        let before = vpn.checked.replace(result);
-        let told = before.map(|before| before.connected > 0);
-        if told == Some(result.connected > 0) {
+        if !check.open.is_empty() {
+            if result.connected > 0 {
+                vpn.checked = Some(result);
+            }
             return;
         }
+        let Some(check) = vpn.check.take() else { return };
+        vpn.checked = Some(result);
+        let told = vpn.told_connected.replace(result.connected > 0);
+        if told != Some(result.connected > 0) {
+            self.tell_of_check(id, &check);
+        }
+    }
+
+    fn tell_of_check(&mut self, id: VpnId, check: &Check) {
         let subject = self.vpn_subject(id);
-        if result.asked == 0 {
+        if check.asked == 0 {
             return self.write(subject, What::NobodyToAsk, vec![], Expect::Nothing);
+        }
+        for engine in &check.silent {
+            self.write(subject.clone(), What::CheckFailed(*engine), vec![], Expect::Nothing);
         }
         if let Some(voucher) = check.voucher {
             self.write(subject.clone(), What::Vouched(voucher), vec![], Expect::Nothing);
         }
-        let what = What::DoubleChecked { connected: result.connected, asked: result.asked };
+        let what = What::DoubleChecked { connected: check.connected, asked: check.asked };
         self.write(subject, what, vec![], Expect::Nothing);
     }
 
@@ -163,6 +192,7 @@ impl Control {
                 };
                 for engine in self.fleet.engines.values_mut().filter(held) {
                     engine.reconnects_since = Some(now);
+                    engine.answers.forget_connection();
                     engine.restart_owed = restart && !engine.witness;
                     engine.witness = false;
                     self.agenda.set(Wake::Probe(engine.id), now);
