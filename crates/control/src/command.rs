@@ -155,6 +155,8 @@ pub enum Cause {
     HeldTooLong,
     /// The tunnel is back, and the engine has not been restarted since.
     Reconnected,
+    /// Its VPN has another network now, and the port it was created with went with the one before.
+    StrandedCarrier,
     /// It stopped running and Docker did not bring it back.
     NotRunning,
     /// It stopped running again and again.
@@ -184,6 +186,7 @@ impl fmt::Display for Cause {
             Self::NetworkGone => "its VPN's network is gone",
             Self::HeldTooLong => "its VPN's tunnel has been lost for too long",
             Self::Reconnected => "its VPN's tunnel is back",
+            Self::StrandedCarrier => "its VPN has a new network, where its forwarded port is no longer valid",
             Self::NotRunning => "it stopped running and Docker did not bring it back",
             Self::CrashLooping => "it stops running again and again",
             Self::StartFailed => "it could not be started",

@@ -9,6 +9,7 @@ use crate::ids::{ContainerId, Name, OpId, SpecHash, VpnId};
 use crate::labels::Labels;
 use crate::operation::Operation;
 use crate::policy::offering::{Reason, Standing};
+use crate::policy::repair::DOCKER_RESTART_GRACE;
 use crate::time::{Stamp, Time};
 use crate::vpn::Vpn;
 use alloc::collections::BTreeSet;
@@ -250,6 +251,11 @@ impl Engine {
     /// The P2P port that it was created with.
     pub fn p2p(&self) -> Option<u16> {
         self.ports.and_then(|ports| ports.p2p)
+    }
+
+    /// It stopped so lately that Docker may be bringing it back.
+    pub fn stopped_lately(&self, now: Time) -> bool {
+        self.stopped_since.is_some_and(|at| now.since(at) < DOCKER_RESTART_GRACE)
     }
 
     /// It was created to carry a forwarded port. Whether that is the VPN's port now is another question.

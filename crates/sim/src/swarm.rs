@@ -29,6 +29,7 @@ const CREATION_AWAITED: Duration = Duration::from_secs(600);
 const AMID: Duration = Duration::from_millis(500);
 /// So many crashes in a hundred are prepared for.
 const AMBUSH_PERCENT: u64 = 30;
+const AMBUSH_LASTS: Duration = Duration::from_secs(3);
 /// Acefleet stays away for at most this long after a crash.
 const DOWNTIME: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(60));
 
@@ -143,10 +144,10 @@ fn live(run: &mut Run, rng: &mut Rng, crashes: &mut u64) -> Option<Violation> {
     bounded(run, *crashes).or_else(|| if rng.chance(25) { quiet(run) } else { None })
 }
 
-/// Something has to be created, and Docker is slow to do it: so a crash leaves a creation behind that is carried
-/// out long after.
+/// Something has to be created, and Docker is slow for a moment: so a crash leaves a creation behind that is
+/// carried out long after, when the next life has had its first look.
 fn ambush(run: &mut Run) {
-    run.world_mut().inject(Fault::Docker(DockerFault::Slow));
+    run.world_mut().inject_for(Fault::Docker(DockerFault::Slow), AMBUSH_LASTS);
     let engine = run.world().containers().find(|container| container.ours()).map(Container::id);
     if let Some(engine) = engine {
         run.world_mut().inject(Fault::Engine(engine, EngineFault::Removed));

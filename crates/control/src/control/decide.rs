@@ -179,6 +179,7 @@ impl Control {
             | Cause::Created
             | Cause::StrandedCanRejoin
             | Cause::StrandedForGood
+            | Cause::StrandedCarrier
             | Cause::Reconnected
             | Cause::StartFailed
             | Cause::ArrivedLate
@@ -208,13 +209,12 @@ impl Control {
 
     /// Engines whose VPN lost its tunnel are restarted one at a time, idle ones first.
     fn restart_owed(&mut self, vpn: VpnId, engines: &[ContainerId]) {
-        let busy = |engine: &Engine| {
-            engine.seat.vpn() == Some(vpn)
-                && matches!(
-                    engine.standing,
-                    Standing::Hidden(Reason::Restarting | Reason::Booting | Reason::NotLookedAt)
-                )
+        let on_its_way = |engine: &Engine| match engine.standing {
+            Standing::Hidden(Reason::Restarting | Reason::Booting | Reason::NotLookedAt) => true,
+            Standing::Hidden(Reason::NotRunning(_)) => engine.stopped_lately(self.now),
+            Standing::Offered | Standing::Hidden(_) => false,
         };
+        let busy = |engine: &Engine| engine.seat.vpn() == Some(vpn) && on_its_way(engine);
         if engines.is_empty() || self.fleet.engines.values().any(busy) {
             return;
         }

@@ -158,8 +158,6 @@ impl Control {
             Outcome::Done(Report::Found(facts)) => {
                 let born_of = facts.listed.labels.meaning().operation;
                 if born_of == Some(op) {
-                    self.marks.hit(Mark::UnknownFound);
-                    self.write(subject, What::FateFound(op), vec![], Expect::Nothing);
                     self.believe_facts(&facts, asked);
                 } else {
                     // The name is another's: ours cannot have been created.

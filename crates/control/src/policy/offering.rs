@@ -3,7 +3,6 @@
 //! The clients of the API never drop an engine by themselves: what must not be used must not be listed.
 //! Hiding is all that happens here; repair is another policy.
 
-use super::repair::DOCKER_RESTART_GRACE;
 use crate::command::Cause;
 use crate::docker::{Network, State};
 use crate::engine::{Engine, Seat};
@@ -193,8 +192,7 @@ pub fn prospect(
             Reason::NotRunning(_) => {
                 let rejoins = vpn.is_none_or(|vpn| can_rejoin(engine, vpn));
                 // Whatever our own next attempt waits for, Docker's may be under way.
-                let stopped_now = engine.stopped_since.is_none_or(|at| now.since(at) < DOCKER_RESTART_GRACE);
-                let soon = stopped_now || engine.retry.wait(now).is_none();
+                let soon = engine.stopped_lately(now) || engine.retry.wait(now).is_none();
                 if vpn_healthy && rejoins && soon && !crash_looping {
                     Prospect::Coming
                 } else {

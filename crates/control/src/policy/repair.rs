@@ -155,7 +155,7 @@ fn stranded(engine: &Engine, around: Surroundings<'_>) -> Remedy {
         }
         if engine.is_carrier() {
             around.marks.hit(Mark::StrandedCarrierRemoved);
-            return Remedy::Remove(Cause::StrandedForGood);
+            return Remedy::Remove(Cause::StrandedCarrier);
         }
         around.marks.hit(Mark::StrandedRestarted);
         return Remedy::Restart(Cause::StrandedCanRejoin);

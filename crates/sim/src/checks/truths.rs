@@ -1,7 +1,7 @@
 //! World checks: what the core does, against what is really so, allowing for the time that news takes.
 
 use super::Found;
-use crate::world::{Container, DockerFault, Fault, Plan, World};
+use crate::world::{Container, DockerFault, EngineFault, Fault, Plan, World};
 use control::docker::State;
 use control::ids::{ContainerId, VpnId};
 use control::{Action, Command, Control, Time};
@@ -109,7 +109,8 @@ impl Truths {
             .any(|fault| world.lasts(Fault::Docker(fault)));
         self.offered_unreachable.retain(|id, _| self.offered.contains(id));
         for id in &self.offered {
-            if world.truth_reachable(*id) {
+            // One that hangs can be reached; when it is hidden is a matter of its health.
+            if world.truth_reachable(*id) || world.lasts(Fault::Engine(*id, EngineFault::Hangs)) {
                 self.offered_unreachable.remove(id);
                 continue;
             }
