@@ -55,6 +55,12 @@ const STEPS: &[Step] = &[
         run: |house| sim::command(house, &["--hours".into(), "2000".into()]),
     },
     Step {
+        name: "speed",
+        what: "how fast the default fleet is simulated on one core: printed, not judged",
+        lacks: |_| None,
+        run: |house| sim::command(house, &["--speed".into()]),
+    },
+    Step {
         name: "canaries",
         what: "every policy broken on purpose is noticed",
         lacks: |_| None,

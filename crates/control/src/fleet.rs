@@ -55,6 +55,11 @@ impl Fleet {
         }
     }
 
+    /// Whether a container was known to be gone when a reading of it was asked for, or has gone since.
+    pub fn was_gone(&self, id: ContainerId, asked: Time) -> bool {
+        self.gone.get(&id).is_some_and(|since| asked <= *since)
+    }
+
     /// The VPN of this id.
     pub fn vpn(&self, id: VpnId) -> &Vpn {
         &self.vpns[id.index()]

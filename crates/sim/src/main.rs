@@ -52,13 +52,14 @@ fn main() -> ExitCode {
 fn parse(arguments: &[String]) -> Result<Call, String> {
     let order = Order { seed: 1, canary: None, default_fleet: false, trace: 0 };
     let mut call = Call { hours: 100, order, only: None, threads: 2, all: false };
-    let mut arguments = arguments.iter();
+    // `--seed=7` is `--seed 7`.
+    let mut arguments = arguments.iter().flat_map(|argument| argument.splitn(2, '='));
     while let Some(flag) = arguments.next() {
         let mut number = || -> Result<u64, String> {
             let value = arguments.next().ok_or_else(|| format!("{flag} needs a number"))?;
             value.parse().map_err(|_| format!("{flag} needs a number, not '{value}'"))
         };
-        match flag.as_str() {
+        match flag {
             "--hours" => call.hours = number()?,
             "--seed" => call.order.seed = number()?,
             "--run" => call.only = Some(number()?),

@@ -70,6 +70,9 @@ impl Control {
 
     fn hear_list(&mut self, outcome: Outcome, asked: Time) {
         self.docker.listing = None;
+        if core::mem::take(&mut self.docker.list_again) {
+            self.agenda.set(Wake::List, self.now);
+        }
         match outcome {
             Outcome::Done(Report::Listing(listing)) => {
                 self.docker.listings_failed = 0;
@@ -134,7 +137,7 @@ impl Control {
 
     fn compare_container(&mut self, listed: &Listed, asked: Time) {
         let Some(engine) = self.fleet.engines.get_mut(&listed.id) else {
-            if !self.fleet.gone.contains_key(&listed.id) {
+            if !self.fleet.was_gone(listed.id, asked) {
                 self.meet(listed);
                 self.look_at(listed.id, Cause::SomethingChanged);
                 self.await_sight_of(listed.id);
@@ -159,7 +162,7 @@ impl Control {
     }
 
     fn note_stranger(&mut self, listed: &Listed, asked: Time) {
-        if self.fleet.gone.contains_key(&listed.id) {
+        if self.fleet.was_gone(listed.id, asked) {
             return;
         }
         match self.fleet.strangers.get_mut(&listed.id) {

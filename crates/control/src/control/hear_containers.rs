@@ -85,7 +85,7 @@ impl Control {
 
     pub(super) fn believe_facts(&mut self, facts: &Facts, asked: Time) {
         let id = facts.listed.id;
-        if self.fleet.vpn_named(&facts.listed.name).is_some() || self.fleet.gone.contains_key(&id) {
+        if self.fleet.vpn_named(&facts.listed.name).is_some() || self.fleet.was_gone(id, asked) {
             return;
         }
         if !self.fleet.engines.contains_key(&id) {

@@ -35,6 +35,8 @@ pub(super) struct Docker {
     pub pinging: Option<OpId>,
     /// The listing under way. Listings never overlap.
     pub listing: Option<OpId>,
+    /// Another is wanted: something may have happened since the one under way was asked for.
+    pub list_again: bool,
     /// Listings failed in a row.
     pub listings_failed: u32,
     /// When the last listing that was answered had been asked for.
@@ -249,6 +251,7 @@ impl Control {
 
     /// Things may have happened that nobody told: everything is looked at.
     pub(super) fn look_at_all(&mut self) {
+        self.docker.list_again = self.docker.listing.is_some();
         self.agenda.set(Wake::List, self.now);
         for at in 0..self.fleet.vpns.len() {
             let vpn = self.fleet.vpns[at].id;
