@@ -267,8 +267,9 @@ impl Control {
                     self.marks.hit(Mark::StaleNotice);
                     return;
                 }
-                // What we do to it, or may still be doing, is no exit of its own.
-                if engine.operation.is_none() && engine.retry.wait(now).is_none() {
+                // What we do to it, or may still be doing, is no exit of its own; what is told twice is one.
+                let ours = engine.operation.is_some() || engine.retry.wait(now).is_some();
+                if engine.state.has_network() && !ours {
                     engine.note_exit(now);
                 }
                 engine.observe_state(State::Exited, now);

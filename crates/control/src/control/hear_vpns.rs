@@ -31,7 +31,7 @@ impl Control {
         let was_healthy = self.fleet.vpn(id).is_healthy();
         let seen = self.fleet.vpn_mut(id).observe(facts.as_deref(), asked, self.now);
         if seen.new_network {
-            self.meet_network(id);
+            self.meet_network(id, seen.replaced);
         }
         if self.fleet.vpn(id).health_since == self.now {
             self.agenda.set(Wake::AskTunnel(id), self.now);
@@ -46,7 +46,7 @@ impl Control {
     }
 
     /// A VPN has a network that was not known: every engine on it is looked at again, and its own state asked.
-    fn meet_network(&mut self, id: VpnId) {
+    fn meet_network(&mut self, id: VpnId, replaced: bool) {
         let subject = self.vpn_subject(id);
         self.write(subject, What::NewNetwork, vec![], Expect::RepairOnceHealthy);
         self.agenda.set_earlier(Wake::AskTunnel(id), self.now);
@@ -62,9 +62,11 @@ impl Control {
         for (engine, seat) in seats {
             if let Some(engine) = self.fleet.engines.get_mut(&engine) {
                 engine.seat = seat;
-                engine.answers = Answers::default();
-                engine.reconnects_since = None;
-                engine.restart_owed = false;
+                if replaced {
+                    engine.answers = Answers::default();
+                    engine.reconnects_since = None;
+                    engine.restart_owed = false;
+                }
             }
             self.look_at(engine, Cause::SomethingChanged);
         }
