@@ -302,7 +302,7 @@ impl fmt::Display for Sentence<'_> {
                 write!(f, "VPN double-check: Engine {id:.12} reports internet connectivity")
             }
             What::CheckFailed(id) => {
-                write!(f, "VPN double-check: Failed to check engine {id:.12}: no answer in time")
+                write!(f, "VPN double-check: Failed to check engine {id:.12}: Connection timeout")
             }
             What::NobodyToAsk => f.write_str("VPN double-check: No engines available to verify connectivity"),
             What::PortCached(port) => write!(f, "Using cached forwarded port {port} for {subject}"),

@@ -108,10 +108,15 @@ impl Control {
         let first = engine.inspected.is_none();
         // A decision about a hidden engine may have waited for nothing but this look.
         let hidden = engine.standing != Standing::Offered;
+        let process = engine.started_at;
         self.dirty |= engine.observe_facts(facts, asked, self.now) || first || hidden;
         if engine.state.has_network() && engine.unexpected {
             // Somebody has started it: it is there to be used.
             engine.unexpected = false;
+        }
+        if engine.started_at != process {
+            // Another process: the question that is due was for the one before.
+            self.agenda.clear(Wake::Probe(id));
         }
         if core::mem::take(&mut engine.adopted) && engine.state == State::Running {
             // It ran before acefleet did, and is trusted until it fails to answer.
