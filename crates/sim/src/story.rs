@@ -240,7 +240,7 @@ impl Story {
     // What is so.
 
     /// The time of the story.
-    pub const fn time(&self) -> Time {
+    const fn time(&self) -> Time {
         self.run.now()
     }
 

@@ -26,7 +26,7 @@ impl Story {
     }
 
     /// What went wrong is over.
-    pub fn ends(&mut self, fault: Fault) {
+    fn ends(&mut self, fault: Fault) {
         assert!(self.world().lasts(fault), "{fault:?} does not last");
         self.world_mut().end(fault);
         self.look();

@@ -36,10 +36,10 @@ impl<'a> Finding<'a> {
         self
     }
 
-    fn equal<T: PartialEq + Debug>(self, what: &str, found: impl Fn(&Story) -> T, expected: T) -> Self {
+    fn equal<T: PartialEq + Debug>(self, what: &str, found: impl Fn(&Story) -> T, expected: &T) -> Self {
         self.that(|story| {
             let found = found(story);
-            if found == expected { Ok(()) } else { Err(format!("{what}: {found:?} and not {expected:?}")) }
+            if found == *expected { Ok(()) } else { Err(format!("{what}: {found:?} and not {expected:?}")) }
         })
     }
 
@@ -47,13 +47,13 @@ impl<'a> Finding<'a> {
 
     /// So many engines are offered.
     pub fn offered(self, count: usize) -> Self {
-        self.equal("engines offered", |story| story.offered().count(), count)
+        self.equal("engines offered", |story| story.offered().count(), &count)
     }
 
     /// So many engines are offered on this VPN.
     pub fn offered_on(self, vpn: VpnId, count: usize) -> Self {
         let what = format!("engines offered on {}", self.story.name_of(vpn));
-        self.equal(&what, |story| story.offered().filter(|id| story.is_seated(*id, vpn)).count(), count)
+        self.equal(&what, |story| story.offered().filter(|id| story.is_seated(*id, vpn)).count(), &count)
     }
 
     /// No engine is offered on this VPN.
@@ -63,17 +63,24 @@ impl<'a> Finding<'a> {
 
     /// The engine of this number is offered.
     pub fn offers_engine(self, number: u32) -> Self {
-        self.equal("engines offered of that number", |story| story.view(number).map(is_offered), Some(true))
+        self.standing(number, Some(true))
     }
 
     /// The engine of this number is shown, and is not offered.
     pub fn hides_engine(self, number: u32) -> Self {
-        self.equal("engines offered of that number", |story| story.view(number).map(is_offered), Some(false))
+        self.standing(number, Some(false))
     }
 
     /// The engine of this number is not offered, whether or not it is shown.
     pub fn is_not_offered(self, number: u32) -> Self {
-        self.equal("it is offered", |story| story.view(number).is_some_and(is_offered), false)
+        self.that(|story| match story.is_offered(number) {
+            Some(true) => Err(format!("engine {number} is offered")),
+            Some(false) | None => Ok(()),
+        })
+    }
+
+    fn standing(self, number: u32, offered: Option<bool>) -> Self {
+        self.equal(&format!("engine {number} is offered"), |story| story.is_offered(number), &offered)
     }
 
     /// Every engine that is offered is truly connected.
@@ -103,29 +110,29 @@ impl<'a> Finding<'a> {
 
     fn verdict(self, vpn: VpnId, verdict: Verdict) -> Self {
         let what = format!("the verdict on {}", self.story.name_of(vpn));
-        self.equal(&what, |story| story.snapshot().vpns[vpn.index()].verdict, verdict)
+        self.equal(&what, |story| story.snapshot().vpns[vpn.index()].verdict, &verdict)
     }
 
     /// Emergency holds.
     pub fn emergency_holds(self) -> Self {
-        self.equal("emergency holds", |story| story.snapshot().emergency.entered_at.is_some(), true)
+        self.equal("emergency holds", |story| story.snapshot().emergency.entered_at.is_some(), &true)
     }
 
     /// Emergency does not hold.
     pub fn there_is_no_emergency(self) -> Self {
-        self.equal("emergency holds", |story| story.snapshot().emergency.entered_at.is_some(), false)
+        self.equal("emergency holds", |story| story.snapshot().emergency.entered_at.is_some(), &false)
     }
 
     /// The whole is shown like this.
     pub fn overall(self, overall: Overall) -> Self {
-        self.equal("the whole", |story| story.snapshot().overall, overall)
+        self.equal("the whole", |story| story.snapshot().overall, &overall)
     }
 
     // Engines that exist.
 
     /// So many engines exist, in any state.
     pub fn engines(self, count: usize) -> Self {
-        self.equal("engines that exist", |story| story.engines().count(), count)
+        self.equal("engines that exist", |story| story.engines().count(), &count)
     }
 
     /// No more engines exist than this, in any state.
@@ -139,7 +146,7 @@ impl<'a> Finding<'a> {
     /// So many engines exist that belong to this VPN, in any state.
     pub fn engines_on(self, vpn: VpnId, count: usize) -> Self {
         let what = format!("engines that exist on {}", self.story.name_of(vpn));
-        self.equal(&what, |story| story.engines_of(vpn).count(), count)
+        self.equal(&what, |story| story.engines_of(vpn).count(), &count)
     }
 
     /// The engines that exist are numbered like this, without a gap.
@@ -149,7 +156,7 @@ impl<'a> Finding<'a> {
 
     /// The engines that exist have these numbers.
     pub fn numbers_are(self, numbers: &[u32]) -> Self {
-        self.equal("numbers of the engines that exist", Story::numbers, numbers.to_vec())
+        self.equal("numbers of the engines that exist", Story::numbers, &numbers.to_vec())
     }
 
     /// No engine that exists has a greater number.
@@ -167,7 +174,7 @@ impl<'a> Finding<'a> {
             let ports = story.engines_of(vpn).filter_map(|engine| Some(engine.ports()?.http));
             ports.collect::<BTreeSet<_>>()
         };
-        self.equal(&what, found, ports.collect())
+        self.equal(&what, found, &ports.collect())
     }
 
     /// So many engines of this VPN have the port that is forwarded to it now.
@@ -178,19 +185,19 @@ impl<'a> Finding<'a> {
             let p2p = |engine: &Container| engine.ports().and_then(|ports| ports.p2p);
             story.engines_of(vpn).filter(|engine| p2p(engine).is_some() && p2p(engine) == forwarded).count()
         };
-        self.equal(&what, found, count)
+        self.equal(&what, found, &count)
     }
 
     // What has become of them in this chapter.
 
     /// So many engines were created.
     pub fn created(self, count: usize) -> Self {
-        self.equal("engines created", |story| story.changed(Change::is_creation).len(), count)
+        self.equal("engines created", |story| story.changed(Change::is_creation).len(), &count)
     }
 
     /// So many engines were removed.
     pub fn removed(self, count: usize) -> Self {
-        self.equal("engines removed", |story| story.changed(Change::is_removal).len(), count)
+        self.equal("engines removed", |story| story.changed(Change::is_removal).len(), &count)
     }
 
     /// So many engines that existed before were started again, once each, and exist.
@@ -250,19 +257,19 @@ impl<'a> Finding<'a> {
     /// No command that changes a container has come to its end, well or badly.
     pub fn nothing_was_asked_that_changes_a_container(self) -> Self {
         let ended = |story: &Story| story.operations_ended() - story.chapter.operations;
-        self.equal("operations on containers", ended, 0)
+        self.equal("operations on containers", ended, &0)
     }
 
     // The journal.
 
     /// The journal of this chapter tells this.
     pub fn the_journal_tells(self, words: &str) -> Self {
-        self.equal(&format!("the journal tells '{words}'"), |story| story.tells(words) > 0, true)
+        self.equal(&format!("the journal tells '{words}'"), |story| story.tells(words) > 0, &true)
     }
 
     /// The journal of this chapter tells this so many times.
     pub fn the_journal_tells_times(self, times: usize, words: &str) -> Self {
-        self.equal(&format!("how often the journal tells '{words}'"), |story| story.tells(words), times)
+        self.equal(&format!("how often the journal tells '{words}'"), |story| story.tells(words), &times)
     }
 
     /// The journal of this chapter does not tell this.
@@ -285,12 +292,12 @@ impl Story {
     }
 
     /// Every container of ours.
-    pub fn engines(&self) -> impl Iterator<Item = &Container> {
+    fn engines(&self) -> impl Iterator<Item = &Container> {
         self.world().containers().filter(|container| container.ours())
     }
 
     /// Every container of ours that belongs to this VPN, by its label.
-    pub fn engines_of(&self, vpn: VpnId) -> impl Iterator<Item = &Container> {
+    fn engines_of(&self, vpn: VpnId) -> impl Iterator<Item = &Container> {
         let name = self.name_of(vpn).as_str();
         self.engines().filter(move |engine| engine.labels().get(labels::VPN_CONTAINER) == Some(name))
     }
@@ -298,6 +305,11 @@ impl Story {
     fn offered(&self) -> impl Iterator<Item = ContainerId> {
         let control = self.control();
         control.engines().filter(|engine| control.offers(engine)).map(|engine| engine.id)
+    }
+
+    /// Whether the engine of this number is offered, if it is shown at all.
+    fn is_offered(&self, number: u32) -> Option<bool> {
+        self.view(number).map(|view| view.standing == Standing::Offered)
     }
 
     fn is_seated(&self, engine: ContainerId, vpn: VpnId) -> bool {
@@ -329,8 +341,4 @@ impl Story {
     fn tells(&self, words: &str) -> usize {
         self.journal[self.chapter.journal..].iter().filter(|told| told.words.contains(words)).count()
     }
-}
-
-fn is_offered(view: EngineView) -> bool {
-    view.standing == Standing::Offered
 }

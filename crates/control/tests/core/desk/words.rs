@@ -1,0 +1,101 @@
+//! The desk's words for commands and moments: short enough to be read in a column.
+
+use super::Host;
+use control::command::{Create, Question, Target};
+use control::ids::OpId;
+use control::policy::offering::Standing;
+use control::snapshot::EngineView;
+use control::{Action, Command, Time};
+use std::time::Duration;
+
+/// Where the second column begins, where a sentence that goes on does, and where it has to end.
+const TEXT: usize = 10;
+const GOES_ON: usize = TEXT + 4;
+const WIDTH: usize = 92;
+
+/// A command in words, without its cause.
+pub(crate) fn of(command: &Command, host: &Host) -> String {
+    match &command.action {
+        Action::Ping => "ping".into(),
+        Action::List => "list".into(),
+        Action::Inspect(Target::Id(id)) => format!("inspect {}", host.name_of(*id)),
+        Action::Inspect(Target::Name(name)) => format!("inspect {name} by name"),
+        Action::Create(create) => created(create, host),
+        Action::Start(id) => format!("start {}", host.name_of(*id)),
+        Action::Restart { id, grace: Duration::ZERO } => format!("restart {}", host.name_of(*id)),
+        Action::Restart { id, grace } => format!("restart {} within {grace:?}", host.name_of(*id)),
+        Action::Remove(id) => format!("remove {}", host.name_of(*id)),
+        Action::Probe { engine, .. } => format!("probe {}", host.name_of(*engine)),
+        Action::Ask { vpn, question } => {
+            let what = match question {
+                Question::Tunnel => "tunnel",
+                Question::Ports => "ports",
+                Question::PublicAddress => "address",
+            };
+            format!("ask {} for its {what}", host.vpn_name(*vpn))
+        }
+    }
+}
+
+fn created(create: &Create, host: &Host) -> String {
+    let place = create.vpn.map_or_else(|| "outside".into(), |vpn| format!("on {}", host.vpn_name(vpn)));
+    let https = create.ports.https.map_or_else(String::new, |port| format!(" https {port}"));
+    let p2p = create.ports.p2p.map_or_else(String::new, |port| format!(" p2p {port}"));
+    format!("create {} {place} http {}{https}{p2p}", create.name, create.ports.http)
+}
+
+/// Whether a command's words begin with these, whole words alone: `probe acestream-1` is not the beginning of
+/// `probe acestream-10`.
+pub(crate) fn begin(text: &str, words: &str) -> bool {
+    text.strip_prefix(words).is_some_and(|rest| words.is_empty() || rest.is_empty() || rest.starts_with(' '))
+}
+
+/// A moment to the millisecond, as short as it can be told.
+pub(crate) fn moment(at: Time) -> String {
+    if at == Time::NEVER {
+        return "never".into();
+    }
+    format!("{}s", (at.as_nanos() / 1_000_000) as f64 / 1e3)
+}
+
+/// A sentence of the journal without the numbers of operations, which say nothing to a reader here.
+pub(crate) fn without_operations(sentence: &str) -> String {
+    let is_number = |word: &&str| OpId::parse(word.trim_end_matches([')', ':', ';'])).is_some();
+    match sentence.split(' ').find(is_number).map(|word| word.trim_end_matches([')', ':', ';'])) {
+        Some(number) => {
+            let in_brackets = format!(" (operation {number})");
+            sentence.replace(&in_brackets, "").replace(&format!("operation {number}"), "its operation")
+        }
+        None => sentence.into(),
+    }
+}
+
+/// A moment and a sentence, broken into lines that can be read.
+pub(crate) fn in_columns(moment: &str, sentence: &str) -> String {
+    let mut text = format!("{moment:<TEXT$}");
+    let mut column = TEXT;
+    for (at, word) in sentence.split(' ').enumerate() {
+        let length = word.chars().count();
+        if column + 1 + length > WIDTH {
+            text.push_str(&format!("\n{:GOES_ON$}", ""));
+            column = GOES_ON;
+        } else if at > 0 {
+            text.push(' ');
+            column += 1;
+        }
+        text.push_str(word);
+        column += length;
+    }
+    text + "\n"
+}
+
+/// An engine in one word.
+pub(crate) fn at_a_glance(engine: &EngineView) -> String {
+    let name = engine.container_name.as_str();
+    let short = name.strip_prefix("acestream-").unwrap_or(name);
+    let star = if engine.forwarded { "*" } else { "" };
+    match engine.standing {
+        Standing::Offered => format!("{short}{star}"),
+        Standing::Hidden(_) => format!("({short}{star})"),
+    }
+}

@@ -1,0 +1,204 @@
+//! Events that contradict each other, come twice, late, out of order, or tell of things unknown.
+//!
+//! A liar stands between a stormy world and the core. Whatever he tells, the core must not panic, and what it decides
+//! must be right by what it has been told: the decision checks watch. What is really so is not asked here.
+
+use crate::inventions::{Identity, Inventions};
+use control::command::Target;
+use control::event::{Outcome, Refusal, Report, Silence};
+use control::ids::OpId;
+use control::rng::Rng;
+use control::{Action, Control, Event};
+use sim::checks::Checks;
+use sim::world::{Container, Plan, Span, World};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const SEQUENCES: u64 = 6000;
+const EVENTS: u32 = 1_500;
+/// What one event may cause at once, with room: a look at everything there is.
+const COMMANDS_MAX: usize = 300;
+
+#[test]
+fn whatever_is_told_the_core_decides_by_what_it_was_told() {
+    tell(Shame::Some);
+}
+
+#[test]
+fn whatever_is_told_the_core_never_panics() {
+    tell(Shame::None);
+}
+
+fn tell(shame: Shame) {
+    let mut reached = std::collections::BTreeMap::new();
+    for seed in 0..SEQUENCES {
+        let _said_on_panic = Seed(seed);
+        let mut liar = Liar::new(seed, shame);
+        for _ in 0..EVENTS {
+            liar.tell_something();
+     if liar.dead { eprintln!("SEED {seed}"); break; }   }
+        if seed < 300 { for mark in control::mark::Mark::ALL { if liar.control.marks().count(*mark) > 0 { *reached.entry(format!("{mark:?}")).or_insert(0) += 1; } } }
+    }
+    eprintln!("{} of {}: {reached:?}", reached.len(), control::mark::Mark::ALL.len());
+}
+
+/// How far lies go.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Shame {
+    /// As far as the checkers can follow: who a container is, and that it is gone for good, nobody lies about.
+    Some,
+    /// Everything is a lie.
+    None,
+}
+
+/// Says which seed it was that panicked.
+struct Seed(u64);
+
+impl Drop for Seed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("seed {}", self.0);
+        }
+    }
+}
+
+struct Liar {
+    shame: Shame,
+    rng: Rng,
+    inventions: Inventions,
+    /// How many in a hundred things that he tells are invented.
+    lies_percent: u64,
+    world: World,
+    /// A world in which nothing exists, for checks that would ask what is really so.
+    nowhere: World,
+    control: Control,
+    checks: Checks,
+    open: BTreeMap<OpId, Action>,
+    /// What he will tell later, once or again.
+    kept: Vec<Event>,
+    dead: bool,
+}
+
+impl Liar {
+    fn new(seed: u64, shame: Shame) -> Self {
+        let mut rng = Rng::new(seed);
+        let mut plan = Plan::drawn(&mut rng);
+        plan.storm.every = Span::secs(1, 20);
+        let deserted = Plan { dawns: vec![Duration::MAX; plan.dawns.len()], ..plan.clone() };
+        let mut world = World::new(plan, rng.bits());
+        world.attach();
+        let mut liar = Self {
+            shame,
+            inventions: Inventions::new(rng.bits(), shame),
+            lies_percent: rng.below(31),
+            nowhere: World::new(deserted, 0),
+            control: Control::new(world.plan().settings.clone(), world.now(), rng.bits()),
+            checks: Checks::new(world.plan()),
+            world,
+            open: BTreeMap::new(),
+            kept: Vec::new(), dead: false,
+            rng,
+        };
+        liar.tell(Event::Woken);
+        liar
+    }
+
+    fn tell_something(&mut self) {
+        if self.rng.chance(self.lies_percent) {
+            let identity = |found: &Container| Identity {
+                id: found.id(),
+                name: found.name().clone(),
+                ours: found.ours(),
+                labels: found.labels().clone(),
+            };
+            let containers: Vec<Identity> = self.world.containers().map(identity).collect();
+            let operations: Vec<OpId> = self.open.keys().copied().collect();
+            self.inventions.hear(self.world.now(), &containers, &operations);
+            let event = self.inventions.event();
+            return match self.shame {
+                Shame::Some => self.tell(self.short_of_burying_the_living(event)),
+                Shame::None => self.tell(event),
+            };
+        }
+        if self.rng.chance(10) && !self.kept.is_empty() {
+            let place = self.rng.below(self.kept.len() as u64) as usize;
+            let event = self.kept.swap_remove(place);
+            return self.tell(event);
+        }
+        let wakeup = self.control.next_wakeup().map(|(at, _)| at.max(self.world.now()));
+        let event = match (self.world.next_at(), wakeup) {
+            (Some(next), Some(wakeup)) if wakeup < next => {
+                self.world.advance_to(wakeup);
+                Some(Event::Woken)
+            }
+            (Some(_) | None, _) => self.world.step(),
+        };
+        if let Some(event) = event {
+            self.pass_on(event);
+        }
+    }
+
+    /// He tells it as it is, or twice, or late, or never.
+    fn pass_on(&mut self, event: Event) {
+        match self.rng.below(20) {
+            0 => self.kept.push(event),
+            1 => {
+                self.kept.push(event.clone());
+                self.tell(event);
+            }
+            2 if matches!(event, Event::Docker(_)) => {}
+            _ => self.tell(event),
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        let now = self.world.now();
+        let mut found = self.as_understood(&event).and_then(|event| self.checks.hear(now, &event));
+        self.control.handle(now, event);
+        let mut commands = 0;
+        while let Some(command) = self.control.poll_command() {
+            commands += 1;
+            let blind = !self.control.docker_reachable() || !self.control.snapshot().ready;
+            assert!(!blind || !command.action.changes_containers(), "{command:?} is sent blindly");
+            let before = self.open.insert(command.op, command.action.clone());
+            assert_eq!(before, None, "{} is used twice", command.op);
+            found = found.or(self.checks.command(now, &command, &self.nowhere));
+            self.world.submit(command);
+        }
+        assert!(commands <= COMMANDS_MAX, "{commands} commands at once");
+        found = found.or(self.checks.decided(now, &self.control, &self.nowhere));
+        if self.shame == Shame::Some {
+            if let Some(found) = &found { eprintln!("FOUND {found} {}", self.lies_percent); self.dead = true; }
+        }
+        assert!(self.control.next_wakeup().is_some(), "it would sleep for ever");
+    }
+
+    /// Nothing comes back from being gone, and whoever is asked for by name has that name: about these an answer is taken
+    /// at its word, so nobody lies about them.
+    fn short_of_burying_the_living(&self, event: Event) -> Event {
+        let Event::Finished { op, outcome } = &event else { return event };
+        let final_word = matches!(
+            (self.open.get(op), outcome),
+            (Some(Action::Remove(_)), Outcome::Done(_) | Outcome::Refused(Refusal::NoSuchContainer))
+                | (Some(Action::Inspect(_)), Outcome::Done(Report::Absent))
+                | (Some(Action::Inspect(Target::Name(_))), Outcome::Done(Report::Found(_)))
+        );
+        if final_word {
+            Event::Finished { op: *op, outcome: Outcome::Unknown(Silence::TimedOut) }
+        } else {
+            event
+        }
+    }
+
+    /// What the checkers are to make of it. A command has one answer: others say nothing. An answer that makes no sense
+    /// is as good as none.
+    fn as_understood(&mut self, event: &Event) -> Option<Event> {
+        let Event::Finished { op, outcome } = event else { return Some(event.clone()) };
+        let outcome = match (self.open.remove(op)?, outcome) {
+            (Action::Create(_), Outcome::Done(Report::Created(_))) => outcome.clone(),
+            (Action::Create(_), Outcome::Done(_)) => Outcome::Unknown(Silence::TimedOut),
+            _ => outcome.clone(),
+        };
+        Some(Event::Finished { op: *op, outcome })
+    }
+}

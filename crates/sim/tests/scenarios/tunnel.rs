@@ -1,0 +1,91 @@
+//! Tunnels that are lost while the VPN's container runs: engines are held, and let go only where that helps.
+
+use sim::story::{GLUETUN, GLUETUN2, Story, millis, one_vpn, secs, two_vpns};
+
+#[test]
+fn engines_are_held_while_the_tunnel_is_lost_for_less_than_the_timeout() {
+    let mut story = Story::of_settled(two_vpns().engines(10));
+    story.chapter("the tunnel is lost");
+    story.vpn(GLUETUN).loses_its_tunnel();
+    story.within(secs(6)).nothing_is_offered_on(GLUETUN).emergency_holds();
+    story.throughout(secs(50), |now| now.no_engine_was_touched().nothing_is_offered_on(GLUETUN));
+
+    story.chapter("the tunnel is back");
+    story.vpn(GLUETUN).gets_its_tunnel_back();
+    story.throughout(secs(60), |now| now.offered_on(GLUETUN2, 5).whoever_is_offered_is_connected());
+    story.until_settled();
+    story.now().the_same_engines_as_before().restarted_in_place(5).restarted_one_at_a_time();
+    story.now().no_engine_was_touched_on(GLUETUN2).there_is_no_emergency();
+    story.now().offered_on(GLUETUN, 5).offered_on(GLUETUN2, 5);
+}
+
+#[test]
+fn without_the_setting_no_engine_is_restarted_after_the_tunnel_is_back() {
+    let stage = two_vpns().engines(10).settings(|settings| settings.vpn_restart_engines_on_reconnect = false);
+    let mut story = Story::of_settled(stage);
+    story.chapter("the tunnel is lost and comes back");
+    story.vpn(GLUETUN).loses_its_tunnel();
+    story.pass(secs(40));
+    story.vpn(GLUETUN).gets_its_tunnel_back();
+    story.until_settled();
+    story.now().no_engine_was_touched().offered_on(GLUETUN, 5);
+}
+
+#[test]
+fn after_the_timeout_all_held_engines_but_a_witness_make_room() {
+    let mut story = Story::of_settled(two_vpns().engines(10));
+    story.chapter("the tunnel is lost for long");
+    story.vpn(GLUETUN).loses_its_tunnel();
+    story.within(secs(6)).is_failed(GLUETUN);
+    story.pass(secs(59));
+    story.now().no_engine_was_touched();
+    story.within(secs(2)).engines_on(GLUETUN, 1).removed(4);
+    story.throughout(secs(240), |now| now.engines_on(GLUETUN, 1).engines_on(GLUETUN2, 5).created(0));
+
+    story.chapter("the tunnel is back");
+    story.vpn(GLUETUN).gets_its_tunnel_back();
+    story.until_settled();
+    story.now().created(4).removed(0).no_engine_was_touched_on(GLUETUN2).numbered(1..=10);
+    story.now().offered_on(GLUETUN, 5).offered_on(GLUETUN2, 5).there_is_no_emergency();
+}
+
+#[test]
+fn engines_of_the_only_vpn_are_never_given_up_while_its_network_is_intact() {
+    let mut story = Story::of_settled(one_vpn().engines(5));
+    story.chapter("the tunnel is lost for an hour");
+    story.vpn(GLUETUN).loses_its_tunnel();
+    story.within(secs(6)).offered(0);
+    story.throughout(secs(3_600), |now| now.no_engine_was_touched().there_is_no_emergency());
+    story.vpn(GLUETUN).gets_its_tunnel_back();
+    story.until_settled();
+    story.now().the_same_engines_as_before().restarted_in_place(5).restarted_one_at_a_time();
+}
+
+#[test]
+fn a_lost_uplink_costs_no_engine() {
+    let mut story = Story::of_settled(two_vpns().engines(10));
+    story.chapter("the uplink is lost");
+    story.the_uplink_is_lost();
+    story.within(secs(25)).offered(0);
+    story.throughout(secs(600), |now| now.offered(0).no_engine_was_touched());
+
+    story.chapter("the uplink is back");
+    story.the_uplink_is_back();
+    story.until_settled();
+    story.now().the_same_engines_as_before().restarted_in_place(10);
+    story.now().offered_on(GLUETUN, 5).offered_on(GLUETUN2, 5).there_is_no_emergency();
+}
+
+#[test]
+fn engines_stranded_on_a_vpn_that_came_back_without_a_tunnel_make_room_too() {
+    let mut story = Story::of_settled(two_vpns().engines(10));
+    story.chapter("the VPN dies and comes back without a tunnel");
+    story.vpn(GLUETUN).loses_its_tunnel();
+    story.vpn(GLUETUN).dies_by_itself();
+    story.within(millis(20)).nothing_is_offered_on(GLUETUN);
+    story.pass(secs(120));
+    story.now().no_engine_was_touched_on(GLUETUN2).offered_on(GLUETUN2, 5);
+    story.vpn(GLUETUN).gets_its_tunnel_back();
+    story.until_settled();
+    story.now().offered_on(GLUETUN, 5).offered_on(GLUETUN2, 5).engines(10);
+}
