@@ -4,7 +4,7 @@
 //! nothing of this remains. `cargo xtask tidy` fails on a canary that breaks nothing.
 
 macro_rules! canaries {
-    ($($name:ident: $breaks:literal,)*) => {
+    ($($name:ident, $checker:literal: $breaks:literal,)*) => {
         /// A policy that can be broken on purpose.
         #[derive(Clone, Copy, PartialEq, Eq, Debug)]
         pub enum Canary { $(#[doc = $breaks] $name,)* }
@@ -18,6 +18,11 @@ macro_rules! canaries {
                 match self { $(Self::$name => stringify!($name),)* }
             }
 
+            /// The checker that must notice.
+            pub const fn checker(self) -> &'static str {
+                match self { $(Self::$name => $checker,)* }
+            }
+
             /// What it breaks.
             pub const fn describe(self) -> &'static str {
                 match self { $(Self::$name => $breaks,)* }
@@ -27,22 +32,22 @@ macro_rules! canaries {
 }
 
 canaries! {
-    EveryEngineCarries: "every new engine is given the forwarded port",
-    StrandedIsFine: "an engine in a network that is gone counts as reachable",
-    FailedIsFine: "a VPN never fails",
-    PortsRepeat: "a new engine may get a port that another one has",
-    NamesOnlyGrow: "a new engine's number is one above the highest",
-    LimitIgnored: "engines are created beyond the limits",
-    SilenceMeansGone: "engines are forgotten when Docker does not answer",
-    StrangersAreOurs: "a container that is not ours is removed when it holds one of our names",
-    UnknownReleases: "what an operation of unknown fate reserved is free at once",
-    OutsideVpnIsFine: "an engine is created outside the VPNs when none of them is healthy",
-    RemovesAtRecovery: "the engines of the other VPNs are removed when a VPN recovers",
-    AnswersTwice: "an operation's id is used again for the next command",
-    Restless: "the oldest engine is restarted every ten minutes",
-    HidesSilently: "a hidden engine has no next step",
-    NeverRefills: "lost engines are not replaced",
-    StrandedForever: "stranded engines are not repaired",
+    EveryEngineCarries, "S1": "every new engine is given the forwarded port",
+    StrandedIsFine, "S2": "an engine in a network that is gone counts as reachable",
+    FailedIsFine, "S2": "a VPN whose container runs never fails",
+    PortsRepeat, "S3": "a new engine may get a port that another one has",
+    NamesOnlyGrow, "S4": "a new engine's number is one above the highest",
+    LimitIgnored, "S5": "engines are created beyond the limits",
+    SilenceMeansGone, "S7": "engines are forgotten when Docker does not answer",
+    StrangersAreOurs, "S9": "a container that is not ours is removed when it holds one of our names",
+    UnknownReleases, "S10": "what an operation of unknown fate reserved is free at once",
+    OutsideVpnIsFine, "S11": "an engine is created outside the VPNs when none of them is healthy",
+    RemovesAtRecovery, "S12": "the engines of the other VPNs are removed when a VPN recovers",
+    IdsRepeat, "S13": "an operation's id is used again for another command",
+    Restless, "S15": "an engine that has been offered for ten minutes is restarted",
+    HidesSilently, "S16": "a container that was started is not looked at",
+    NeverRefills, "liveness": "lost engines are not replaced",
+    StrandedForever, "S16": "stranded engines are not repaired",
 }
 
 /// Which policy, if any, is broken on purpose.

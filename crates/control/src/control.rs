@@ -42,8 +42,9 @@ pub struct Control {
     /// Drawn at the start of each life, so that operations of different lives are told apart.
     life: u32,
     /// Counts commands.
-    sequence: u32,
+    sequence: u64,
     rng: Rng,
+    /// When it began to decide: at the first complete look; before that, when it was made.
     began: Time,
     now: Time,
     fleet: Fleet,
@@ -59,12 +60,16 @@ pub struct Control {
     curious: BTreeSet<ContainerId>,
     /// Streams that the store remembers, on engines that have not been seen yet.
     remembered: Vec<RememberedStream>,
+    /// The store could tell what it remembers.
+    store_answered: bool,
     /// Since when emergency holds.
     emergency: Option<Time>,
     /// Engines on every VPN fail at once: nothing they do is held against them.
     blind: bool,
     /// Refused creations.
     create_retry: Retry,
+    /// A container of ours was met that no operation explains: it may clash with another.
+    newcomers: bool,
     /// Why nothing can be created, if so.
     blocked: Option<show::Blocked>,
     /// Something changed that decisions rest on.
@@ -116,9 +121,11 @@ impl Control {
             docker: Docker::default(),
             curious: BTreeSet::new(),
             remembered: Vec::new(),
+            store_answered: false,
             emergency: None,
             blind: false,
             create_retry: Retry::default(),
+            newcomers: false,
             blocked: None,
             dirty: false,
             revision: 0,
@@ -212,7 +219,7 @@ impl Control {
 
     /// Sends a command and keeps what is needed to understand its end.
     fn send(&mut self, cause: Cause, action: Action, task: Task) -> OpId {
-        if !self.sabotage.is(Canary::AnswersTwice) || self.sequence % 64 != 63 {
+        if !self.sabotage.is(Canary::IdsRepeat) || self.sequence % 64 != 63 {
             self.sequence += 1;
         }
         let op = OpId { life: self.life, seq: self.sequence };

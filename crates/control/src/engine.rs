@@ -73,6 +73,8 @@ pub struct Engine {
     pub answers: Answers,
     /// Streams that other programs announced on it.
     pub streams: BTreeSet<Arc<str>>,
+    /// Until then it counts as used, because nobody can tell whether it is.
+    pub presumed_used_until: Option<Time>,
 
     /// Decided to go, and why.
     pub condemned: Option<Cause>,
@@ -146,6 +148,8 @@ pub struct Answers {
     pub proven: bool,
     /// It has given a good answer itself.
     pub answered: bool,
+    /// It is known to have worked: it has answered, or it ran before acefleet did. Its silence says something.
+    pub trusted: bool,
     /// Questions without a good answer, in a row.
     pub failures: u32,
     /// What it last said of its network connection.
@@ -170,9 +174,11 @@ impl Answers {
         self.disconnected = 0;
     }
 
-    /// What it failed to answer was not its fault.
-    pub fn forgive(&mut self) {
+    /// What it failed to answer was not its fault, nor the time that it took to.
+    pub fn forgive(&mut self, now: Time) {
         self.failures = 0;
+        self.proven = self.trusted;
+        self.running_since = self.running_since.map(|_| now);
     }
 }
 
@@ -209,6 +215,7 @@ impl Engine {
             exits: [None; EXITS_REMEMBERED],
             answers: Answers::default(),
             streams: BTreeSet::new(),
+            presumed_used_until: None,
             condemned: None,
             reconnects_since: None,
             restart_owed: false,
@@ -251,6 +258,11 @@ impl Engine {
     /// The P2P port that it was created with.
     pub fn p2p(&self) -> Option<u16> {
         self.ports.and_then(|ports| ports.p2p)
+    }
+
+    /// It has a live stream, or may have one.
+    pub fn is_used(&self, now: Time) -> bool {
+        !self.streams.is_empty() || self.presumed_used_until.is_some_and(|until| now < until)
     }
 
     /// It stopped so lately that Docker may be bringing it back.
@@ -359,6 +371,7 @@ impl Engine {
         if report.answered {
             answers.answered = true;
             answers.proven = true;
+            answers.trusted = true;
             answers.failures = 0;
         } else if routine {
             answers.failures = answers.failures.saturating_add(1);

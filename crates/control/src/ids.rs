@@ -115,7 +115,7 @@ pub struct OpId {
     /// Which life of acefleet sent it, drawn anew at each start.
     pub life: u32,
     /// Counted up within that life.
-    pub seq: u32,
+    pub seq: u64,
 }
 
 impl OpId {

@@ -206,8 +206,6 @@ pub enum Expect {
     NextLook(Time),
     /// It will be gone.
     Removal,
-    /// Another engine takes its place.
-    Replacement,
     /// What is missing is created.
     Refill,
 }
@@ -381,7 +379,6 @@ impl fmt::Display for Expect {
             Self::AnswerBy(at) => write!(f, "its first good answer is due by {at}"),
             Self::NextLook(at) => write!(f, "next look at {at}"),
             Self::Removal => f.write_str("it will be gone"),
-            Self::Replacement => f.write_str("another takes its place"),
             Self::Refill => f.write_str("what is missing is created"),
         }
     }

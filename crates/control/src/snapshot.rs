@@ -183,6 +183,8 @@ pub enum BlockedCode {
     VpnDisconnected,
     /// A limit is reached.
     MaxCapacity,
+    /// Every healthy VPN has relapsed lately, and has to stay healthy for a while first.
+    OnProbation,
     /// Creation failed lately.
     BacksOff,
 }

@@ -79,6 +79,8 @@ pub struct Vpn {
     pub last_port: Option<u16>,
     /// Under which address it appears.
     pub public_address: Option<Arc<str>>,
+    /// The question about that which is not answered yet.
+    pub asking_address: Option<OpId>,
 }
 
 /// Whether a VPN's container exists.
@@ -231,6 +233,7 @@ impl Vpn {
             port_is_cached: false,
             last_port: None,
             public_address: None,
+            asking_address: None,
         }
     }
 
@@ -303,6 +306,14 @@ impl Vpn {
         self.recovered_at.max(started).map(|from| from + stabilization)
     }
 
+    /// Nobody doubts it any more.
+    pub fn forget_doubt(&mut self) {
+        self.doubt = None;
+        self.check = None;
+        self.checked = None;
+        self.told_connected = None;
+    }
+
     /// Believes an inspection, or that the container is missing.
     pub fn observe(&mut self, facts: Option<&Facts>, asked: Time, now: Time) -> Observed {
         self.inspected = Some(asked);
@@ -342,10 +353,8 @@ impl Vpn {
             self.port_epoch += 1;
             self.tunnel = None;
             // Whatever was doubted was the network before.
-            self.doubt = None;
-            self.check = None;
-            self.checked = None;
-            self.told_connected = None;
+            self.forget_doubt();
+            self.public_address = None;
         }
         if self.has_network() {
             self.gone_since = None;

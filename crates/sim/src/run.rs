@@ -110,13 +110,13 @@ impl Run {
         self.journalled = 0;
         let settings = self.world.plan().settings.clone();
         let seed = self.seed.wrapping_add(u64::from(self.lives));
-        #[allow(unused_mut, reason = "mutable only for a canary")]
         let mut control = Control::new(settings, self.world.now(), seed);
         if let Some(canary) = self.canary {
             control.sabotage(canary);
         }
         self.control = Some(control);
         self.world.attach();
+        self.checks.life_began(self.world.now());
         self.tell(Event::Woken);
     }
 

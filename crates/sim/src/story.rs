@@ -42,6 +42,8 @@ const SETTLES_WITHIN: Duration = secs(900);
 /// It has settled when nothing has been pending for this long: repairs that follow each other leave gaps.
 const SETTLED_FOR: Duration = secs(5);
 const ASKED_EVERY: Duration = millis(500);
+/// Anything else that a story waits for comes within this time.
+const PATIENCE: Duration = secs(60);
 /// Lines of the trace, and entries of the journal, that a failing test shows.
 const LINES_SHOWN: usize = 80;
 
@@ -139,9 +141,9 @@ impl Story {
         }
     }
 
-    /// Goes on step by step until something is so; it must be within a minute.
+    /// Goes on step by step until something is so, and not a step further.
     pub fn until(&mut self, what: &str, so: impl Fn(&Self) -> bool) {
-        let end = self.time() + secs(60);
+        let end = self.time() + PATIENCE;
         while !so(self) {
             assert!(self.step_by(end), "in vain: {what}");
         }
@@ -195,7 +197,7 @@ impl Story {
 
     // What must be so.
 
-    /// What must be so now.
+    /// What must be so now, once all that belongs to this moment has happened.
     pub fn now(&mut self) -> Finding<'_> {
         self.within(Duration::ZERO)
     }

@@ -95,7 +95,7 @@ impl WorldLab {
 
     fn send(&mut self, action: Action) -> OpId {
         self.sent += 1;
-        let op = OpId { life: self.life, seq: self.sent };
+        let op = OpId { life: self.life, seq: self.sent.into() };
         self.world.submit(Command { op, cause: Cause::Routine, action, timeout: TIMEOUT });
         op
     }

@@ -10,7 +10,7 @@ use crate::docker::State;
 use crate::engine::{Changing, Engine};
 use crate::fleet::Stranger;
 use crate::ids::{Name, VpnId};
-use crate::journal::{Subject, What, Why};
+use crate::journal::{Expect, Subject, What, Why};
 use crate::mark::Mark;
 use crate::operation::{Fate, Task};
 use crate::policy::naming::{self, Numbers};
@@ -21,6 +21,7 @@ use crate::policy::repair::CRASH_LOOP_WINDOW;
 use crate::policy::{failover, scaling};
 use crate::time::Time;
 use crate::vpn::{Vpn, Witnesses};
+use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -33,7 +34,7 @@ const CANARY_AFTER: Duration = Duration::from_secs(600);
 impl Control {
     pub(super) fn create_what_is_missing(&mut self) {
         let limit = scaling::limit(&self.settings);
-        let used = self.fleet.engines.values().filter(|engine| !engine.streams.is_empty()).count();
+        let used = self.fleet.engines.values().filter(|engine| engine.is_used(self.now)).count();
         let desired = scaling::desired(&self.settings, used, self.emergency.is_some(), limit);
         let mut loads = self.loads();
         self.settle_arrivals(desired, limit, &mut loads);
@@ -42,31 +43,97 @@ impl Control {
         let coming: usize = loads.iter().map(|load| load.coming).sum();
         let kept_back =
             placement::kept_back(&self.fleet.vpns, &loads[..own], desired, self.began, self.now, &self.marks);
-        let missing = desired.saturating_sub(serving + coming + kept_back);
-        let count = Why::Count { serving, coming, desired };
+        // Room for new viewers is not kept back for anybody.
+        let at_least = (used + self.settings.min_free_replicas).min(desired);
+        let wanted = desired.saturating_sub(kept_back).max(at_least);
+        let missing = wanted.saturating_sub(serving + coming);
+        let was_blocked = self.blocked.take();
+        if missing > 0 || self.fleet.vpns.iter().any(|vpn| self.lacks_witness(vpn)) {
+            self.create(missing, limit, &mut loads, &Why::Count { serving, coming, desired });
+        }
+        self.tell_of_refusal(was_blocked, limit);
+        if kept_back > 0 {
+            self.wake_to_decide(self.began + placement::COLD_START_WAIT);
+        }
+        self.wake_to_decide(self.probation().unwrap_or(Time::NEVER));
+        self.restless();
+        self.seize_names();
+    }
+
+    fn create(&mut self, missing: usize, limit: usize, loads: &mut [Load], why: &Why) {
         let mut room = Room {
             numbers: self.fleet.numbers(),
             ports: self.fleet.ports(),
             seats: limit.saturating_sub(self.fleet.occupying()),
             provisions: self.settings.max_concurrent_provisions.saturating_sub(self.provisioning()),
         };
-        self.blocked = None;
         for _ in 0..missing {
             if self.sabotage.is(Canary::NeverRefills) && self.now.since(self.began) > CANARY_AFTER {
                 break;
             }
-            if !self.create_one(&mut loads, &mut room, &count) {
+            if !self.create_one(loads, &mut room, why) {
                 break;
             }
         }
-        self.create_witnesses(&loads, &mut room);
-        if kept_back > 0 {
-            self.wake_to_decide(self.began + placement::COLD_START_WAIT);
+        self.create_witnesses(loads, &mut room);
+    }
+
+    /// When the first of the VPNs that are healthy, and not trusted yet, may be given engines again.
+    fn probation(&self) -> Option<Time> {
+        let healthy = self.fleet.vpns.iter().filter(|vpn| vpn.is_healthy());
+        healthy.filter_map(|vpn| failover::probation_ends(vpn, self.now)).min()
+    }
+
+    /// Says once why nothing can be created.
+    fn tell_of_refusal(&mut self, was: Option<Blocked>, limit: usize) {
+        let kind = |blocked: &Blocked| core::mem::discriminant(blocked);
+        let Some(blocked) = self.blocked.filter(|blocked| was.as_ref().map(kind) != Some(kind(blocked)))
+        else {
+            return;
+        };
+        self.marks.hit(Mark::CannotCreate);
+        let (why, expect) = match blocked {
+            Blocked::AtLimit => (Why::Limit(limit), Expect::Nothing),
+            Blocked::NoHealthyVpn => (Why::NoHealthyVpn, Expect::Refill),
+            Blocked::OnProbation(until) => (
+                Why::Reason("VPNs that relapsed have to stay healthy for a while first"),
+                Expect::NextLook(until),
+            ),
+            Blocked::BacksOff(until) => {
+                (Why::Reason("the last attempts were refused"), Expect::NextLook(until))
+            }
+        };
+        self.write(Subject::Fleet, What::CannotCreate, vec![why], expect);
+    }
+
+    /// Of containers of ours that have one HTTP port, the one whose going does most harm stays. A port is held by
+    /// what operations are creating, too.
+    pub(super) fn settle_clashes(&mut self) {
+        if !self.newcomers || self.fleet.engines.values().any(|engine| engine.inspected.is_none()) {
+            return;
         }
-        let trusted = self.fleet.vpns.iter().filter_map(|vpn| failover::probation_ends(vpn, self.now)).min();
-        self.wake_to_decide(trusted.unwrap_or(Time::NEVER));
-        self.restless();
-        self.seize_names();
+        self.newcomers = false;
+        let mut stays: BTreeMap<u16, &Engine> = BTreeMap::new();
+        let mut goes = Vec::new();
+        for engine in self.fleet.engines.values().filter(|engine| engine.condemned.is_none()) {
+            let Some(ports) = engine.ports else { continue };
+            let runs =
+                |engine: &Engine| (engine.state == State::Running, failover::least_harm(engine, self.now));
+            match stays.insert(ports.http, engine) {
+                Some(other) if runs(other) > runs(engine) => {
+                    stays.insert(ports.http, other);
+                    goes.push(engine.id);
+                }
+                Some(other) => goes.push(other.id),
+                None => {}
+            }
+        }
+        for id in goes {
+            self.marks.hit(Mark::ClashRemoved);
+            if let Some(engine) = self.fleet.engines.get_mut(&id) {
+                engine.condemned = Some(Cause::Clashes);
+            }
+        }
     }
 
     /// What is on each VPN; the last entry is for engines without one.
@@ -149,6 +216,11 @@ impl Control {
                     None if loads.iter().any(|load| load.full) => {
                         self.marks.hit(Mark::NoRoom);
                         self.blocked = Some(Blocked::AtLimit);
+                        return false;
+                    }
+                    None if let Some(until) = self.probation() => {
+                        self.marks.hit(Mark::ShareKeptForPending);
+                        self.blocked = Some(Blocked::OnProbation(until));
                         return false;
                     }
                     None => {
@@ -245,7 +317,7 @@ impl Control {
         };
         let stranded = self.fleet.engines.values().filter(rejoins);
         let Some(witness) =
-            stranded.min_by_key(|engine| failover::least_harm(engine)).map(|engine| engine.id)
+            stranded.min_by_key(|engine| failover::least_harm(engine, self.now)).map(|engine| engine.id)
         else {
             return false;
         };
@@ -269,7 +341,7 @@ impl Control {
     /// Whether a VPN runs, has failed a double check that nobody could answer, and has no engine on its way.
     fn lacks_witness(&self, vpn: &Vpn) -> bool {
         let nobody_answered = vpn.checked.is_some_and(|checked| checked.asked == 0);
-        let doubted = vpn.is_failed() && vpn.doubt.is_some() && nobody_answered;
+        let doubted = vpn.is_failed() && vpn.doubt.is_some() && nobody_answered && !self.blind;
         if !doubted || vpn.current().is_none() || vpn.container_state() != Some(State::Running) {
             return false;
         }
@@ -277,7 +349,12 @@ impl Control {
         let will_tell = |engine: &Engine| match engine.standing {
             Standing::Hidden(Reason::Starting | Reason::Restarting | Reason::NotLookedAt) => true,
             Standing::Hidden(Reason::NotRunning(State::Created)) => engine.started_at.is_none(),
-            Standing::Offered | Standing::Hidden(_) => offering::in_current_network(engine, vpn),
+            Standing::Hidden(Reason::NotRunning(_)) => engine.stopped_lately(self.now),
+            Standing::Offered | Standing::Hidden(_) => {
+                let running_since = engine.answers.running_since.unwrap_or(self.now);
+                let had_time = self.now.since(running_since) > self.settings.boot_allowance();
+                offering::in_current_network(engine, vpn) && (engine.answers.trusted || !had_time)
+            }
         };
         let on_it = |engine: &Engine| {
             engine.seat.vpn() == Some(vpn.id) && engine.condemned.is_none() && will_tell(engine)

@@ -5,7 +5,7 @@
 //! creations decided in `create`.
 
 use super::Control;
-use crate::agenda::Wake;
+use crate::agenda::{Agenda, Wake};
 use crate::canary::Canary;
 use crate::command::Cause;
 use crate::engine::{Changing, EXITS_REMEMBERED, Engine};
@@ -16,6 +16,7 @@ use crate::policy::offering::{self, Reason, Standing};
 use crate::policy::repair::{self, Remedy, Surroundings};
 use crate::policy::{failover, naming};
 use crate::time::Time;
+use crate::vpn::Vpn;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -33,6 +34,9 @@ impl Control {
             self.judge_vpn(self.fleet.vpns[at].id, evidence);
         }
         self.judge_emergency();
+        if in_sight {
+            self.settle_clashes();
+        }
         let remedies = self.judge_engines();
         if in_sight {
             self.carry_out(remedies);
@@ -45,16 +49,14 @@ impl Control {
         let healthy_since = failover::healthy_since(&self.fleet.vpns);
         let mut remedies = Vec::new();
         let mut told = Vec::new();
-        let mut to_probe = Vec::new();
         let mut wake_at = Time::NEVER;
-        let Self { fleet, settings, marks, blind, now, sabotage, .. } = self;
+        let Self { fleet, settings, marks, blind, now, sabotage, agenda, .. } = self;
         for engine in fleet.engines.values_mut() {
             let vpn = engine.seat.vpn().map(|vpn| &fleet.vpns[vpn.index()]);
             let mut standing = offering::standing(engine, vpn, *blind, settings);
             if let Standing::Hidden(reason) = standing {
                 let broken = match reason {
                     Reason::Stranded => sabotage.is(Canary::StrandedIsFine),
-                    Reason::VpnFailed | Reason::VpnNetworkGone => sabotage.is(Canary::FailedIsFine),
                     _ => false,
                 };
                 if broken {
@@ -64,7 +66,7 @@ impl Control {
             if engine.stand(standing, *now) {
                 told.push((engine.id, engine.name.clone(), standing));
             }
-            let around = Surroundings { vpn, healthy_since, now: *now, settings, marks };
+            let around = Surroundings { vpn, healthy_since, blind: *blind, now: *now, settings, marks };
             let remedy = repair::remedy(engine, around);
             match remedy {
                 Remedy::Wait(next) => {
@@ -82,10 +84,7 @@ impl Control {
                     remedies.push((engine.id, remedy));
                 }
             }
-            to_probe.push(engine.id);
-        }
-        for id in to_probe {
-            self.keep_probing(id);
+            keep_probing(agenda, engine, vpn, *now);
         }
         for (id, name, standing) in told {
             let subject = Subject::Engine(Some(id), name);
@@ -99,18 +98,6 @@ impl Control {
         }
         self.wake_to_decide(wake_at);
         remedies
-    }
-
-    /// An engine that can be asked is asked; the others are not.
-    fn keep_probing(&mut self, id: ContainerId) {
-        let Some(engine) = self.fleet.engines.get(&id) else { return };
-        let scheduled = self.agenda.when(Wake::Probe(id)).is_some() || engine.answers.asking.is_some();
-        let reachable = self.reachable(engine);
-        if reachable && !scheduled {
-            self.agenda.set(Wake::Probe(id), self.now);
-        } else if !reachable && scheduled {
-            self.agenda.clear(Wake::Probe(id));
-        }
     }
 
     /// Decides again at a moment that is yet to come. What is due already has just been decided.
@@ -197,7 +184,7 @@ impl Control {
 
     /// All but one of a held VPN's engines go, least harm first; the last one stays as its witness.
     fn give_up_held(&mut self, mut engines: Vec<ContainerId>) {
-        engines.sort_by_key(|id| failover::least_harm(&self.fleet.engines[id]));
+        engines.sort_by_key(|id| failover::least_harm(&self.fleet.engines[id], self.now));
         if engines.pop().is_some() {
             self.marks.hit(Mark::HeldKept);
         }
@@ -218,7 +205,7 @@ impl Control {
         if engines.is_empty() || self.fleet.engines.values().any(busy) {
             return;
         }
-        let idle = engines.iter().filter(|id| self.fleet.engines[*id].streams.is_empty());
+        let idle = engines.iter().filter(|id| !self.fleet.engines[*id].is_used(self.now));
         let Some(next) = idle.min_by_key(|id| naming::number(&self.fleet.engines[*id].name)) else {
             return;
         };
@@ -228,6 +215,18 @@ impl Control {
             engine.restart_owed = false;
         }
         self.apply(next, Changing::Restarting, Cause::Reconnected);
+    }
+}
+
+/// An engine that can be asked is asked; the others are not.
+fn keep_probing(agenda: &mut Agenda, engine: &Engine, vpn: Option<&Vpn>, now: Time) {
+    let wake = Wake::Probe(engine.id);
+    let scheduled = agenda.when(wake).is_some() || engine.answers.asking.is_some();
+    let reachable = offering::can_be_probed(engine, vpn);
+    if reachable && !scheduled {
+        agenda.set(wake, now);
+    } else if !reachable && scheduled {
+        agenda.clear(wake);
     }
 }
 

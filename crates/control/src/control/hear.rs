@@ -316,6 +316,7 @@ impl Control {
     // The store.
 
     pub(super) fn hear_store(&mut self, answer: Result<Vec<RememberedStream>, Arc<str>>) {
+        self.store_answered = answer.is_ok();
         for remembered in answer.unwrap_or_default() {
             match self.fleet.engines.get_mut(&remembered.engine) {
                 Some(engine) => {

@@ -48,21 +48,11 @@ impl Control {
         if engine.ports.is_none() {
             self.write(subject, What::LabelsGarbled, vec![], Expect::Nothing);
         }
-        if creation.is_none() && self.clashes(&engine) {
-            self.marks.hit(Mark::ClashRemoved);
-            engine.condemned = Some(Cause::Clashes);
-        }
+        self.newcomers |= creation.is_none();
         let of_it = self.remembered.extract_if(.., |remembered| remembered.engine == engine.id);
         engine.streams.extend(of_it.map(|remembered| remembered.stream));
         self.fleet.engines.insert(engine.id, engine);
         self.dirty = true;
-    }
-
-    fn clashes(&self, newcomer: &Engine) -> bool {
-        let Some(ports) = newcomer.ports else { return false };
-        let same = |engine: &&Engine| engine.ports.is_some_and(|other| other.http == ports.http);
-        self.fleet.engines.values().any(|engine| same(&engine))
-            || self.fleet.operations.creates().any(|(_, create)| create.ports.http == ports.http)
     }
 
     pub(super) fn hear_container(&mut self, id: ContainerId, outcome: Outcome, asked: Time) {
@@ -122,6 +112,7 @@ impl Control {
             // It ran before acefleet did, and is trusted until it fails to answer.
             self.marks.hit(Mark::AdoptedAtOnce);
             engine.answers.proven = true;
+            engine.answers.trusted = true;
         }
     }
 

@@ -28,7 +28,6 @@ impl Control {
         let subject = Subject::Engine(None, create.name.clone());
         match outcome {
             Outcome::Done(Report::Created(id)) => {
-                self.create_retry.succeeded();
                 self.meet_created(id, operation, create);
                 self.fleet.operations.settle(op);
                 self.dirty = true;
@@ -79,8 +78,13 @@ impl Control {
                 if matches!(operation.task, Task::Remove(_)) {
                     return self.forget(id);
                 }
+                if operation.cause == Cause::Created {
+                    self.create_retry.succeeded();
+                }
                 engine.assume_started(now);
-                self.look_at(id, Cause::SomethingChanged);
+                if !self.sabotage.is(Canary::HidesSilently) {
+                    self.look_at(id, Cause::SomethingChanged);
+                }
             }
             Outcome::Refused(refusal) if !matches!(refusal, Refusal::Unexplained(_)) => {
                 engine.operation = None;
@@ -91,6 +95,12 @@ impl Control {
                     self.marks.hit(Mark::StartFailedRemoved);
                     engine.condemned = Some(Cause::StartFailed);
                     engine.retry.succeeded();
+                    let vpn_is_to_blame =
+                        matches!(refusal, Refusal::NetworkNotRunning | Refusal::NoSuchContainer);
+                    if operation.cause == Cause::Created && !vpn_is_to_blame {
+                        // Another one would hardly fare better: the port is taken, or the runtime is broken.
+                        self.create_retry.refused(now);
+                    }
                 }
                 self.fleet.operations.settle(op);
                 let gone = refusal == Refusal::NoSuchContainer && matches!(operation.task, Task::Remove(_));

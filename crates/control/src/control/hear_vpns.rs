@@ -97,7 +97,7 @@ impl Control {
         match question {
             Question::Tunnel => vpn.asking_tunnel = None,
             Question::Ports => vpn.asking_ports = None,
-            Question::PublicAddress => {}
+            Question::PublicAddress => vpn.asking_address = None,
         }
         if epochs.0 != vpn.network_epoch || (question == Question::Ports && epochs.1 != vpn.port_epoch) {
             self.marks.hit(Mark::StaleEpoch);

@@ -5,12 +5,12 @@
 use super::Control;
 use crate::agenda::Wake;
 use crate::canary::Canary;
-use crate::command::{Cause, Question};
+use crate::command::Cause;
 use crate::engine::{Changing, Engine};
 use crate::ids::VpnId;
 use crate::journal::{Expect, Subject, What, Why};
 use crate::mark::Mark;
-use crate::policy::verdict::{self, Evidence, Finding};
+use crate::policy::verdict::{self, Doubt, Evidence, Finding};
 use crate::policy::{failover, offering};
 use crate::vpn::{Check, Checked, Failure, Verdict, Witnesses};
 use alloc::collections::BTreeSet;
@@ -35,24 +35,45 @@ impl Control {
 
     /// Engines that fail on every VPN at once speak about acefleet, not about themselves. True if that changed.
     pub(super) fn suspect_oneself(&mut self, evidence: &[Evidence]) -> bool {
-        let told: Vec<_> = evidence.iter().filter(|evidence| evidence.askable > 0).collect();
-        let silent = !told.is_empty() && told.iter().all(|evidence| evidence.all_silent());
-        // Once blind, only an answer from anywhere ends it.
-        let blind = silent && (self.blind || (told.len() >= 2 && told.len() == evidence.len()));
+        let blind = Evidence::is_blind(evidence, self.blind);
         if blind == self.blind {
             return false;
         }
         self.marks.hit(Mark::SelfDoubt);
         self.blind = blind;
         self.write(Subject::Fleet, What::SuspectsItself(blind), vec![], Expect::Nothing);
-        if !blind {
+        if blind {
+            self.withdraw_failures_by_silence();
+        } else {
             // What went unanswered meanwhile is held against nobody; all are asked anew.
             for engine in self.fleet.engines.values_mut() {
-                engine.answers.forgive();
+                engine.answers.forgive(self.now);
                 self.agenda.set_earlier(Wake::Probe(engine.id), self.now);
             }
         }
         true
+    }
+
+    /// Silence did not fall everywhere in one instant: a VPN may have been failed for it before it was seen to be
+    /// ours. Its engines were never without a tunnel, so nothing has to be repaired.
+    fn withdraw_failures_by_silence(&mut self) {
+        for at in 0..self.fleet.vpns.len() {
+            let vpn = &mut self.fleet.vpns[at];
+            let by_silence = matches!(vpn.doubt, Some((Doubt::Unanswered { .. }, _)));
+            if !by_silence || !vpn.is_failed() {
+                continue;
+            }
+            let id = vpn.id;
+            vpn.verdict = Verdict::Healthy;
+            vpn.verdict_since = self.now;
+            vpn.failure = None;
+            vpn.forget_doubt();
+            self.marks.hit(Mark::FailureWithdrawn);
+            self.agenda.clear(Wake::DoubleCheck(id));
+            let subject = self.vpn_subject(id);
+            let why = vec![Why::Reason("its engines' silence is not its own")];
+            self.write(subject, What::VpnHealthy, why, Expect::Nothing);
+        }
     }
 
     pub(super) fn judge_vpn(&mut self, id: VpnId, evidence: &Evidence) {
@@ -60,6 +81,8 @@ impl Control {
         self.double_check(id, finding);
         let (verdict, why) = verdict::judge(self.fleet.vpn(id), finding, &self.marks);
         match (self.fleet.vpn(id).verdict, verdict) {
+            (Verdict::Healthy, Verdict::Failed)
+                if self.sabotage.is(Canary::FailedIsFine) && self.fleet.vpn(id).has_network() => {}
             (Verdict::Pending | Verdict::Healthy, Verdict::Failed) => self.fail_vpn(id, why),
             (Verdict::Pending | Verdict::Failed, Verdict::Healthy) => self.recover_vpn(id, why),
             (Verdict::Pending, Verdict::Pending)
@@ -73,10 +96,8 @@ impl Control {
     fn double_check(&mut self, id: VpnId, finding: Finding) {
         let Finding::Doubtful(doubt) = finding else {
             let vpn = self.fleet.vpn_mut(id);
-            if vpn.doubt.take().is_some() {
-                vpn.check = None;
-                vpn.checked = None;
-                vpn.told_connected = None;
+            if vpn.doubt.is_some() {
+                vpn.forget_doubt();
                 self.agenda.clear(Wake::DoubleCheck(id));
             }
             return;
@@ -166,8 +187,13 @@ impl Control {
         vpn.port_epoch += 1;
         vpn.port = None;
         vpn.last_port = None;
+        vpn.public_address = None;
+        let expect = match vpn.gone_since {
+            Some(since) => Expect::RemovalAt(since + failover::NETWORK_GONE_GRACE),
+            None => Expect::EnginesHidden,
+        };
         let subject = self.vpn_subject(id);
-        self.write(subject, What::VpnFailed, why, Expect::EnginesHidden);
+        self.write(subject, What::VpnFailed, why, expect);
         self.dirty = true;
     }
 
@@ -194,7 +220,6 @@ impl Control {
                     engine.reconnects_since = Some(now);
                     engine.answers.forget_connection();
                     engine.restart_owed = restart && !engine.witness;
-                    engine.witness = false;
                     self.agenda.set(Wake::Probe(engine.id), now);
                 }
             }
@@ -204,10 +229,12 @@ impl Control {
             let others: Vec<_> = self.fleet.engines.values().filter(others).map(|engine| engine.id).collect();
             others.into_iter().for_each(|engine| self.apply(engine, Changing::Removing, Cause::HeldTooLong));
         }
+        // What was a witness is an engine like any other now.
+        let on_it = |engine: &&mut Engine| engine.seat.vpn() == Some(id);
+        self.fleet.engines.values_mut().filter(on_it).for_each(|engine| engine.witness = false);
         let subject = self.vpn_subject(id);
         self.write(subject, What::VpnHealthy, why, Expect::Refill);
         self.agenda.set(Wake::AskPorts(id), now);
-        self.ask(id, Question::PublicAddress);
         self.dirty = true;
     }
 

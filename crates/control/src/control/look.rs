@@ -5,8 +5,6 @@
 use super::Control;
 use crate::agenda::Wake;
 use crate::command::{Action, Cause, Question, Target};
-use crate::docker::State;
-use crate::engine::Engine;
 use crate::ids::{ContainerId, OpId, VpnId};
 use crate::journal::{Expect, Subject, What};
 use crate::mark::Mark;
@@ -25,6 +23,9 @@ const BOOT_PACE_FIRST: Duration = Duration::from_millis(100);
 const BOOT_PACE_MAX: Duration = Duration::from_secs(1);
 /// The wait before an inspection that was not answered is repeated.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// An engine that was adopted without the store's word counts as used for this long.
+const PRESUMED_USED: Duration = Duration::from_secs(900);
 
 /// Whether Docker is there, and what was last heard of it.
 #[derive(Debug, Default)]
@@ -123,13 +124,19 @@ impl Control {
         }
     }
 
-    /// Asks for forwarded ports. A VPN that has failed is not asked: what it says may be from before.
+    /// Asks for forwarded ports, and for the public address until it is known. A VPN that has failed is not asked:
+    /// what it says may be from before.
     fn ask_ports(&mut self, id: VpnId) {
         self.agenda.set(Wake::AskPorts(id), self.now + self.settings.gluetun_port_check_interval);
         let vpn = self.fleet.vpn(id);
         if vpn.current().is_some() && vpn.is_healthy() && vpn.asking_ports.is_none() {
             let op = self.ask(id, Question::Ports);
             self.fleet.vpn_mut(id).asking_ports = Some(op);
+        }
+        let vpn = self.fleet.vpn(id);
+        if vpn.is_healthy() && vpn.public_address.is_none() && vpn.asking_address.is_none() {
+            let op = self.ask(id, Question::PublicAddress);
+            self.fleet.vpn_mut(id).asking_address = Some(op);
         }
     }
 
@@ -142,15 +149,9 @@ impl Control {
 
     // Engines.
 
-    /// Whether an engine can be asked at all: its process runs where its port can be reached.
-    pub(super) fn reachable(&self, engine: &Engine) -> bool {
-        let network = self.fleet.vpn_of(engine).is_none_or(|vpn| offering::in_current_network(engine, vpn));
-        engine.is_engine() && engine.state == State::Running && engine.inspected.is_some() && network
-    }
-
     fn probe_routinely(&mut self, id: ContainerId) {
         let Some(engine) = self.fleet.engines.get(&id) else { return };
-        if engine.answers.asking.is_some() || !self.reachable(engine) {
+        if engine.answers.asking.is_some() || !offering::can_be_probed(engine, self.fleet.vpn_of(engine)) {
             return;
         }
         let op = self.probe(id, Cause::Routine);
@@ -288,6 +289,19 @@ impl Control {
         self.dirty |= self.sight.engines.remove(&id);
     }
 
+    /// The store cannot tell which engines are used: those that ran before count as used for a while.
+    fn presume_used(&mut self) {
+        if self.store_answered {
+            return;
+        }
+        self.marks.hit(Mark::PresumedUsed);
+        let until = self.now + PRESUMED_USED;
+        for engine in self.fleet.engines.values_mut().filter(|engine| engine.answers.trusted) {
+            engine.presumed_used_until = Some(until);
+        }
+        self.wake_to_decide(until);
+    }
+
     pub(super) fn sighted_store(&mut self) {
         self.sight.store = false;
         self.dirty = true;
@@ -309,6 +323,9 @@ impl Control {
             let adopted = self.fleet.engines.values().filter(|engine| engine.is_engine()).count();
             // What is still remembered is about engines that are no more.
             self.remembered.clear();
+            self.presume_used();
+            // However long the first look took, VPNs that are not ready yet get their time from now on.
+            self.began = self.now;
             self.write(Subject::Fleet, What::InSight { adopted }, vec![], Expect::Nothing);
         } else if core::mem::replace(&mut self.sight.since, Time::ZERO) != Time::ZERO {
             self.write(Subject::Docker, What::DockerBack, vec![], Expect::Nothing);

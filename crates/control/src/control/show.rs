@@ -2,11 +2,10 @@
 
 use super::Control;
 use crate::agenda::Wake;
-use crate::canary::Canary;
 use crate::docker::State;
 use crate::engine::Engine;
 use crate::ids::ContainerId;
-use crate::policy::offering::Standing;
+use crate::policy::offering::{Reason, Standing};
 use crate::policy::{failover, scaling, verdict};
 use crate::snapshot::{
     BlockedCode, BlockedView, Capacity, EmergencyView, EngineHealth, EngineView, Overall, Snapshot, VpnView,
@@ -23,6 +22,7 @@ pub(super) enum Blocked {
     AtLimit,
     NoHealthyVpn,
     BacksOff(Time),
+    OnProbation(Time),
 }
 
 impl Control {
@@ -53,22 +53,41 @@ impl Control {
         engine.standing == Standing::Offered && !self.sight.opening
     }
 
-    /// When something further is done about an engine that is not offered: a decision that falls due, or the
-    /// next look at what it waits for.
+    /// When something further is done about an engine that is not offered: its operation ends, a decision falls
+    /// due, or what it waits for is looked at again. `None`: nothing ever will be.
     pub fn next_step(&self, engine: &Engine) -> Option<Time> {
-        if self.sabotage.is(Canary::HidesSilently) {
-            return None;
+        let ends = |op| self.fleet.operations.get(op).map(|open| open.sent_at + self.settings.docker_timeout);
+        let operation = engine.operation.and_then(|(op, _)| ends(op).or(self.agenda.when(Wake::AskFate(op))));
+        if let Some(at) = operation.or(engine.next_step) {
+            return Some(at.max(self.now));
         }
-        let operation = engine.operation.and_then(|(op, _)| self.fleet.operations.get(op));
-        let ends = operation.map(|operation| operation.sent_at + self.settings.docker_timeout);
+        let in_sight = self.docker.reachable() && self.sight.clear();
+        let docker_is_back = (!in_sight).then(|| self.agenda.when(Wake::Ping)).flatten();
         let looks = [
+            engine.inspecting.and_then(ends),
+            self.agenda.when(Wake::Look(engine.id)),
             self.agenda.when(Wake::Probe(engine.id)),
-            engine.seat.vpn().and_then(|vpn| self.agenda.when(Wake::InspectVpn(vpn))),
-            self.agenda.when(Wake::List),
-            self.agenda.when(Wake::Ping),
+            engine.answers.asking.and_then(ends),
+            self.waits_for_vpn(engine),
+            self.waits_for_a_person(engine),
+            docker_is_back,
         ];
-        let next_look = looks.into_iter().flatten().min();
-        ends.or(engine.next_step).or(next_look).map(|at| at.max(self.now))
+        looks.into_iter().flatten().min().map(|at| at.max(self.now))
+    }
+
+    fn waits_for_vpn(&self, engine: &Engine) -> Option<Time> {
+        let vpn = self.fleet.vpn_of(engine)?;
+        let waits = !vpn.is_healthy() || vpn.current().is_none();
+        waits.then(|| self.agenda.when(Wake::InspectVpn(vpn.id))).flatten()
+    }
+
+    /// Whoever paused it, or put it outside the VPNs, may undo that; the next listing tells.
+    fn waits_for_a_person(&self, engine: &Engine) -> Option<Time> {
+        let waits = matches!(
+            engine.standing,
+            Standing::Hidden(Reason::NotRunning(State::Paused) | Reason::OutsideVpn)
+        );
+        waits.then(|| self.agenda.when(Wake::List)).flatten()
     }
 
     fn view(&self, engine: &Engine, carriers: &[Option<ContainerId>]) -> Option<EngineView> {
@@ -143,7 +162,7 @@ impl Control {
 
     fn capacity(&self, engines: &[EngineView]) -> Capacity {
         let limit = scaling::limit(&self.settings);
-        let used = engines.iter().filter(|engine| !engine.streams.is_empty()).count();
+        let used = self.fleet.engines.values().filter(|engine| engine.is_used(self.now)).count();
         Capacity {
             total: self.fleet.occupying(),
             running: engines.iter().filter(|engine| engine.state == State::Running).count(),
@@ -167,6 +186,10 @@ impl Control {
             let inspections = self.fleet.vpns.iter().map(|vpn| self.agenda.when(Wake::InspectVpn(vpn.id)));
             let until = inspections.flatten().min().unwrap_or(next_look);
             return view(BlockedCode::VpnDisconnected, "no VPN is healthy".into(), until);
+        }
+        if let Some(Blocked::OnProbation(until)) = self.blocked {
+            let message = "every healthy VPN has relapsed and has to stay healthy for a while first";
+            return view(BlockedCode::OnProbation, message.into(), until);
         }
         if let Some(Blocked::BacksOff(until)) = self.blocked {
             return view(BlockedCode::BacksOff, "the last attempts were refused".into(), until);

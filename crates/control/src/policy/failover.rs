@@ -46,8 +46,8 @@ pub fn given_up_at(vpn: &Vpn, healthy_since: Option<Time>, settings: &Settings) 
 }
 
 /// The order in which engines are given up: least harm first. The last one of a held VPN is its witness.
-pub fn least_harm(engine: &Engine) -> (bool, bool, bool, Reverse<Time>, Reverse<u32>) {
-    let watched = !engine.streams.is_empty();
+pub fn least_harm(engine: &Engine, now: Time) -> (bool, bool, bool, Reverse<Time>, Reverse<u32>) {
+    let watched = engine.is_used(now);
     let works = engine.answers.proven && engine.answers.failures == 0;
     let number = super::naming::number(&engine.name).unwrap_or(u32::MAX);
     (watched, engine.is_carrier(), works, Reverse(engine.first_seen), Reverse(number))

@@ -37,6 +37,5 @@ impl Numbers {
 pub fn number(name: &Name) -> Option<u32> {
     let digits = name.as_str().strip_prefix(PREFIX)?;
     // "acestream-07" and "acestream-+7" are other names than "acestream-7".
-    let number: u32 = digits.parse().ok()?;
-    (number > 0 && digits.starts_with(|first: char| matches!(first, '1'..='9'))).then_some(number)
+    digits.starts_with(|first: char| matches!(first, '1'..='9')).then(|| digits.parse().ok())?
 }

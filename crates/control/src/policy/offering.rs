@@ -103,6 +103,12 @@ pub fn can_rejoin(engine: &Engine, vpn: &Vpn) -> bool {
     }
 }
 
+/// Whether an engine can be asked at all: its process runs where its port can be reached.
+pub fn can_be_probed(engine: &Engine, vpn: Option<&Vpn>) -> bool {
+    let network = vpn.is_none_or(|vpn| in_current_network(engine, vpn));
+    engine.is_engine() && engine.state == State::Running && engine.inspected.is_some() && network
+}
+
 /// Whether an engine is offered now. `vpn` is the one it is seated on, if any.
 pub fn standing(engine: &Engine, vpn: Option<&Vpn>, blind: bool, settings: &Settings) -> Standing {
     match hidden_because(engine, vpn, blind, settings) {
@@ -135,7 +141,8 @@ fn hidden_because(engine: &Engine, vpn: Option<&Vpn>, blind: bool, settings: &Se
     {
         return Some(reason);
     }
-    if !engine.answers.proven {
+    let trusted = blind && engine.answers.trusted;
+    if !engine.answers.proven && !trusted {
         return Some(Reason::Booting);
     }
     if engine.answers.failures >= settings.health_failure_threshold && !blind {
@@ -186,6 +193,8 @@ pub fn prospect(
         Standing::Offered => Prospect::Serving,
         Standing::Hidden(reason) => match reason {
             Reason::Booting | Reason::NotReconnected => Prospect::Serving,
+            // Its VPN is being asked about for the first time: the answer is a matter of moments.
+            Reason::VpnPending if vpn.is_some_and(|vpn| vpn.check.is_some()) => Prospect::Coming,
             Reason::NotLookedAt => Prospect::Coming,
             Reason::Starting | Reason::Restarting if vpn_healthy => Prospect::Coming,
             Reason::Removing if goes_now => Prospect::Coming,

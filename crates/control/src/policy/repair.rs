@@ -46,6 +46,8 @@ pub struct Surroundings<'a> {
     pub vpn: Option<&'a Vpn>,
     /// Since when some VPN has been healthy.
     pub healthy_since: Option<Time>,
+    /// Engines fail everywhere at once, so nothing is held against any of them.
+    pub blind: bool,
     /// Now.
     pub now: Time,
     /// The operator's choices.
@@ -119,6 +121,11 @@ fn not_running(engine: &Engine, state: State, around: Surroundings<'_>) -> Remed
         // Docker may have brought it back and nobody told.
         return Remedy::LookAtEngine;
     }
+    if rejoins && !vpn_healthy && state != State::Dead {
+        // It is started once its VPN is healthy. Until then its network is no worse off than its VPN.
+        around.marks.hit(Mark::LeftoverWaits);
+        return given_up(around).unwrap_or(Remedy::Remove(Cause::NotRunning));
+    }
     if vpn_healthy && rejoins && !engine.is_carrier() && state != State::Dead && state != State::Removing {
         around.marks.hit(Mark::LeftoverStarted);
         return Remedy::Start(Cause::NotRunning);
@@ -160,38 +167,44 @@ fn stranded(engine: &Engine, around: Surroundings<'_>) -> Remedy {
         around.marks.hit(Mark::StrandedRestarted);
         return Remedy::Restart(Cause::StrandedCanRejoin);
     }
-    match failover::given_up_at(vpn, around.healthy_since, around.settings) {
-        None => Remedy::Wait(None),
-        Some(at) if at > around.now => Remedy::Wait(Some(at)),
-        Some(_) => {
-            around.marks.hit(Mark::StrandedGivenUp);
-            Remedy::Remove(Cause::NetworkGone)
-        }
+    given_up(around).unwrap_or_else(|| {
+        around.marks.hit(Mark::StrandedGivenUp);
+        Remedy::Remove(Cause::NetworkGone)
+    })
+}
+
+/// What to wait for before the engines of a failed VPN are given up; `None` if that time has come.
+fn given_up(around: Surroundings<'_>) -> Option<Remedy> {
+    let at = around.vpn.and_then(|vpn| failover::given_up_at(vpn, around.healthy_since, around.settings));
+    match at {
+        None => Some(Remedy::Wait(None)),
+        Some(at) if at > around.now => Some(Remedy::Wait(Some(at))),
+        Some(_) => None,
     }
 }
 
 fn held(engine: &Engine, around: Surroundings<'_>) -> Remedy {
-    let Some(vpn) = around.vpn else { return Remedy::Wait(None) };
-    if engine.witness && !engine.answers.proven && boot_ends(engine, around) <= around.now {
+    let boot_ends = (engine.witness && !engine.answers.proven).then(|| boot_ends(engine, around));
+    if boot_ends.is_some_and(|ends| ends <= around.now) && !around.blind {
         around.marks.hit(Mark::BootFailedRemoved);
         return Remedy::Remove(Cause::BootFailed);
     }
-    match failover::given_up_at(vpn, around.healthy_since, around.settings) {
-        None => Remedy::Wait(None),
-        Some(at) if at > around.now => Remedy::Wait(Some(at)),
-        Some(_) => Remedy::GiveUpHeld,
+    match given_up(around) {
+        None if around.blind => Remedy::Wait(None),
+        None => Remedy::GiveUpHeld,
+        Some(Remedy::Wait(at)) => Remedy::Wait(at.into_iter().chain(boot_ends).min()),
+        Some(remedy) => remedy,
     }
 }
 
 fn not_reconnected(engine: &Engine, around: Surroundings<'_>) -> Remedy {
     around.marks.hit(Mark::ReconnectWaitsForConnection);
-    if engine.restart_owed {
-        return Remedy::RestartOwed;
-    }
     let since = engine.reconnects_since.unwrap_or(around.now);
     let ends = since + around.settings.boot_allowance();
-    if around.now < ends {
-        return Remedy::Wait(Some(ends));
+    if around.now < ends || around.blind || engine.is_used(around.now) {
+        // One that is used is left to those who watch it.
+        let next = Some(ends).filter(|ends| *ends > around.now);
+        return if engine.restart_owed { Remedy::RestartOwed } else { Remedy::Wait(next) };
     }
     around.marks.hit(Mark::BootFailedRemoved);
     Remedy::Remove(Cause::BootFailed)
@@ -199,8 +212,8 @@ fn not_reconnected(engine: &Engine, around: Surroundings<'_>) -> Remedy {
 
 fn booting(engine: &Engine, around: Surroundings<'_>) -> Remedy {
     let ends = boot_ends(engine, around);
-    if around.now < ends {
-        return Remedy::Wait(Some(ends));
+    if around.now < ends || around.blind {
+        return Remedy::Wait(Some(ends).filter(|ends| *ends > around.now));
     }
     around.marks.hit(Mark::BootFailedRemoved);
     Remedy::Remove(Cause::BootFailed)

@@ -101,6 +101,15 @@ impl Evidence {
         self.silent > 0 && self.silent == self.askable
     }
 
+    /// Whether engines fail everywhere at once, which speaks about acefleet and not about them: on every VPN, or
+    /// all of several on the only one. `was` says that it has been so; then only an answer from anywhere ends it.
+    pub fn is_blind(all: &[Self], was: bool) -> bool {
+        let told = || all.iter().filter(|evidence| evidence.askable > 0);
+        let everywhere =
+            told().count() == all.len() && told().map(|evidence| evidence.askable).sum::<usize>() > 1;
+        told().next().is_some() && told().all(Self::all_silent) && (was || everywhere)
+    }
+
     fn doubt(&self, blind: bool, marks: &Marks) -> Option<Doubt> {
         if self.askable > 0 && self.disconnected == self.askable {
             if self.disconnected_before_connected >= DISCONNECTED_MIN {
@@ -126,7 +135,7 @@ pub fn can_be_asked(engine: &Engine, vpn: &Vpn) -> bool {
     engine.is_engine()
         && engine.state == State::Running
         && engine.seat.vpn() == Some(vpn.id)
-        && engine.answers.proven
+        && engine.answers.trusted
         && super::offering::in_current_network(engine, vpn)
 }
 

@@ -73,9 +73,9 @@ impl Desk {
     /// A fleet that the core has created itself, at rest for 1,000 seconds, on VPNs that are all well and whose
     /// ports are 40001, 40002 and so on. What has been said and done so far is not on the page.
     pub(crate) fn at_rest(settings: Settings) -> Self {
-        let names: Vec<_> = settings.vpns.iter().map(|vpn| vpn.container.as_str().to_string()).collect();
-        let names: Vec<_> = names.iter().map(String::as_str).collect();
-        let mut desk = Self::in_sight(settings, host_with(&names));
+        let names: Vec<_> = settings.vpns.iter().map(|vpn| vpn.container.as_str()).collect();
+        let host = host_with(&names);
+        let mut desk = Self::in_sight(settings, host);
         desk.wait(secs(1_000));
         desk.page.clear();
         desk
@@ -167,7 +167,15 @@ impl Desk {
 
     /// It is not carried out, and nobody says so.
     pub(crate) fn lost(&mut self, words: &str) {
-        self.answered(words, Outcome::Unknown(Silence::TimedOut));
+        self.postponed(words);
+    }
+
+    /// Nobody says whether it is carried out; it is, or is not, when the host is made to: see
+    /// [`Host::carry_out`].
+    pub(crate) fn postponed(&mut self, words: &str) -> Command {
+        let command = self.take(words);
+        self.answer_with(&command, Outcome::Unknown(Silence::TimedOut));
+        command
     }
 
     /// It is carried out, and nobody says so.
@@ -282,7 +290,7 @@ impl Desk {
         self.core.handle(self.now(), event);
         let at = self.now();
         for entry in self.core.journal().since(self.noted) {
-            let text = words::without_operations(&entry.to_string());
+            let text = words::without_operation(&entry.to_string());
             self.page.push(Line { at, kind: Kind::Told, text });
         }
         self.noted = self.core.journal().written();

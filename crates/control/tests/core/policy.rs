@@ -67,6 +67,7 @@ fn engine(number: u16, vpn: &Vpn) -> Engine {
     engine.answers.running_since = Some(Time::ZERO);
     engine.answers.proven = true;
     engine.answers.answered = true;
+    engine.answers.trusted = true;
     engine.standing = Standing::Offered;
     engine
 }

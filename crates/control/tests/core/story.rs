@@ -10,6 +10,7 @@ mod double_check;
 mod emergency;
 mod fates;
 mod freshness;
+mod incident;
 mod leftovers;
 mod network;
 mod ports;

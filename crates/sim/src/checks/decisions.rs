@@ -4,7 +4,6 @@ use super::Found;
 use super::told::{Exists, Told};
 use control::command::Create;
 use control::policy::naming;
-use control::policy::scaling;
 use control::{Action, Command, Control, Settings, Time};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -56,9 +55,26 @@ fn limits(told: &Told, create: &Create, settings: &Settings) -> Found {
     // A container that an open creation has already made is not counted twice.
     let exist = told.containers.values().filter(surely).filter(|known| !open.contains(&&known.name));
     let occupying = exist.count() + open.len();
-    let limit = scaling::limit(settings);
+    let limit = limit(settings);
     (occupying >= limit)
         .then(|| ("S5", format!("{} is created, and {occupying} of {limit} exist", create.name)))
+}
+
+/// The most containers that the operator allows, and there are ports for.
+pub(super) fn limit(settings: &Settings) -> usize {
+    if settings.vpns.is_empty() {
+        return settings.max_replicas.min(settings.port_range_host.len());
+    }
+    let shared = 19_000..19_000 + settings.max_active_replicas;
+    let ports: BTreeSet<usize> = settings
+        .vpns
+        .iter()
+        .flat_map(|vpn| match &vpn.ports {
+            Some(range) => usize::from(*range.start())..usize::from(*range.end()) + 1,
+            None => shared.clone(),
+        })
+        .collect();
+    settings.max_replicas.min(settings.max_active_replicas).min(ports.len())
 }
 
 /// S11: with VPNs configured, no engine is created outside one.

@@ -13,6 +13,7 @@ pub use pending::pending;
 
 use crate::world::{Plan, World};
 use control::{Command, Control, Event, Settings, Time};
+use std::collections::BTreeSet;
 use std::fmt;
 use told::Told;
 use truths::Truths;
@@ -46,6 +47,9 @@ pub struct Checks {
     at_once_max: u32,
     /// Creations that were sent, over all lives.
     creations: u64,
+    /// Lives by what their operations are marked with, and the one that goes on.
+    lives: BTreeSet<u32>,
+    life: Option<u32>,
 }
 
 impl Checks {
@@ -59,6 +63,8 @@ impl Checks {
             at_once: 0,
             at_once_max: u32::MAX,
             creations: 0,
+            lives: BTreeSet::new(),
+            life: None,
         }
     }
 
@@ -72,6 +78,12 @@ impl Checks {
         self.truths.life_ended(now);
         self.told = Told::new(&self.settings);
         self.revision = 0;
+        self.life = None;
+    }
+
+    /// A life of acefleet began.
+    pub fn life_began(&mut self, now: Time) {
+        self.truths.life_began(now);
     }
 
     /// The core is about to be told something.
@@ -82,7 +94,13 @@ impl Checks {
 
     /// The core has decided to send a command.
     pub fn command(&mut self, now: Time, command: &Command, world: &World) -> Option<Violation> {
-        let found = decisions::command(&self.told, command, &self.settings)
+        let life = command.op.life;
+        let repeated = self.life != Some(life) && !self.lives.insert(life);
+        self.life = Some(life);
+        let repeated =
+            repeated.then(|| ("S13", format!("life {life:08x} marks its operations as one before")));
+        let found = repeated
+            .or_else(|| decisions::command(&self.told, command, &self.settings))
             .or_else(|| self.truths.command(now, command, world))
             .or_else(|| self.told.command(now, command));
         self.creations += u64::from(matches!(command.action, control::Action::Create(_)));

@@ -117,6 +117,12 @@ impl Told {
             return Some(("S13", format!("operation {} was sent twice", command.op)));
         }
         self.last_op = Some(command.op);
+        if let Some(id) = changes(&command.action)
+            && let Some((open, _)) = self.open.values().find(|(open, _)| changes(&open.action) == Some(id))
+        {
+            let (one, other) = (open.op, command.op);
+            return Some(("S10", format!("operations {one} and {other} change one container at once")));
+        }
         if let Action::Start(id) | Action::Restart { id, .. } | Action::Remove(id) = &command.action
             && let Some(known) = self.containers.get_mut(id)
         {
@@ -375,8 +381,17 @@ impl Told {
 
     /// S10: what an operation of unknown fate reserved stays reserved.
     pub(super) fn reservations_kept(&self, control: &Control) -> Found {
-        let (op, fate) = self.unknown.iter().find(|(op, _)| control.operations().get(**op).is_none())?;
-        Some(("S10", format!("{} is not reserved any more, though operation {op} is not settled", fate.name)))
+        let reserved = |op: OpId| control.operations().creates().any(|(open, _)| open == op);
+        if let Some((op, fate)) = self.unknown.iter().find(|(op, _)| !reserved(**op)) {
+            let name = &fate.name;
+            return Some((
+                "S10",
+                format!("{name} is not reserved any more, though operation {op} is not settled"),
+            ));
+        }
+        let belongs = |op: OpId| self.open.contains_key(&op) || self.unknown.contains_key(&op);
+        let (op, create) = control.operations().creates().find(|(op, _)| !belongs(*op))?;
+        Some(("S10", format!("{} is reserved, and operation {op} is long over", create.name)))
     }
 
     /// What was told of the VPN that an engine lives on, by the network it is in.
@@ -387,6 +402,19 @@ impl Told {
             Network::Own(_) => None,
         }?;
         Some((VpnId(u16::try_from(place).ok()?), &self.vpns[place]))
+    }
+}
+
+/// The container that a command changes.
+const fn changes(action: &Action) -> Option<ContainerId> {
+    match action {
+        Action::Start(id) | Action::Restart { id, .. } | Action::Remove(id) => Some(*id),
+        Action::Ping
+        | Action::List
+        | Action::Inspect(_)
+        | Action::Create(_)
+        | Action::Probe { .. }
+        | Action::Ask { .. } => None,
     }
 }
 

@@ -1,10 +1,10 @@
 //! World checks: what the core does, against what is really so, allowing for the time that news takes.
 
 use super::Found;
-use crate::world::{Container, DockerFault, EngineFault, Fault, Plan, World};
+use crate::world::{Container, DockerFault, EngineFault, Fault, HostFault, Plan, VpnFault, World};
 use control::docker::State;
 use control::ids::{ContainerId, VpnId};
-use control::{Action, Command, Control, Time};
+use control::{Action, Cause, Command, Control, Time};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -26,6 +26,12 @@ pub(super) struct Truths {
     /// When an engine was last offered.
     last_offered: BTreeMap<ContainerId, Time>,
     offered: Vec<ContainerId>,
+    /// When this life of acefleet began.
+    began: Time,
+    /// The longest that Docker may take to call a VPN without a tunnel unhealthy, and the core to ask its engines.
+    doubt_delay: Duration,
+    /// For how long an engine has been offered though its VPN's tunnel is down and somebody could tell.
+    offered_tunnelless: BTreeMap<ContainerId, Duration>,
 }
 
 impl Truths {
@@ -35,12 +41,19 @@ impl Truths {
         // A restart that went unheard shows when the engine does not answer its next question.
         let asked = settings.health_check_interval * 11 / 10 + settings.probe_timeout;
         let heard = settings.monitor_interval.max(asked) + settings.gluetun_health_check_interval;
+        let weather = &plan.weather;
+        let checks = (weather.health_interval + weather.health_lag.most()) * (weather.health_retries + 1);
+        let asked = settings.gluetun_health_check_interval + settings.probe_timeout;
+        let doubts = weather.health_start_period + checks + heard + asked + hiccups;
         Self {
             looked: Time::ZERO,
             news_delay: heard + hiccups,
             offered_unreachable: BTreeMap::new(),
             last_offered: BTreeMap::new(),
             offered: Vec::new(),
+            began: Time::ZERO,
+            doubt_delay: doubts,
+            offered_tunnelless: BTreeMap::new(),
         }
     }
 
@@ -48,6 +61,11 @@ impl Truths {
         self.note_last_offered(now);
         self.offered.clear();
         self.offered_unreachable.clear();
+        self.offered_tunnelless.clear();
+    }
+
+    pub(super) fn life_began(&mut self, now: Time) {
+        self.began = now;
     }
 
     fn note_last_offered(&mut self, now: Time) {
@@ -76,15 +94,17 @@ impl Truths {
         if !container.ours() {
             return Some(("S9", format!("{} is somebody else's", container.name())));
         }
-        if !matches!(command.action, Action::Remove(_)) {
-            return None;
-        }
+        let goes_down = match command.action {
+            Action::Remove(_) => true,
+            // After a lost tunnel engines are restarted though they work: the operator asked for it.
+            Action::Restart { .. } => command.cause != Cause::Reconnected,
+            _ => false,
+        };
         self.note_last_offered(now);
-        let offered = *self.last_offered.get(id)?;
-        let works = container.connected();
-        (works && now.since(offered) < HANDOFF).then(|| {
-            let hidden = now.since(offered).as_secs_f64();
-            ("S12", format!("{} works, and is removed after {hidden:.1} s hidden", container.name()))
+        let hidden = now.since(self.last_offered.get(id).copied().unwrap_or(self.began).max(self.began));
+        (goes_down && container.connected() && hidden < HANDOFF).then(|| {
+            let hidden = hidden.as_secs_f64();
+            ("S12", format!("{} works, and goes down after {hidden:.1} s hidden", container.name()))
         })
     }
 
@@ -100,13 +120,15 @@ impl Truths {
         if control.is_none() {
             return found;
         }
-        found.or_else(|| self.reachable(world, since.min(LOOK_EVERY * 4)))
+        let since = since.min(LOOK_EVERY * 4);
+        found.or_else(|| self.reachable(world, since)).or_else(|| self.connected(world, since))
     }
 
     fn reachable(&mut self, world: &World, since: Duration) -> Found {
         let deaf = [DockerFault::Slow, DockerFault::Frozen, DockerFault::Refuses]
             .into_iter()
-            .any(|fault| world.lasts(Fault::Docker(fault)));
+            .any(|fault| world.lasts(Fault::Docker(fault)))
+            || world.lasts(Fault::Host(HostFault::CutOff));
         self.offered_unreachable.retain(|id, _| self.offered.contains(id));
         for id in &self.offered {
             // One that hangs can be reached; when it is hidden is a matter of its health.
@@ -125,6 +147,41 @@ impl Truths {
                     world.container(*id).map_or("a container that is gone", |found| found.name().as_str());
                 let time = time.as_secs_f64();
                 return Some(("S2", format!("{name} is offered, and unreachable for {time:.1} s")));
+            }
+        }
+        None
+    }
+}
+
+impl Truths {
+    /// S2: no engine is offered behind a tunnel that is down for longer than it takes to be noticed, unless
+    /// everybody who could tell lies or is out of reach.
+    fn connected(&mut self, world: &World, since: Duration) -> Found {
+        let told = |vpn: VpnId| {
+            let lies = [VpnFault::HealthLiesHealthy, VpnFault::HealthSlow].into_iter();
+            let deaf = [DockerFault::Slow, DockerFault::Frozen, DockerFault::Refuses].into_iter();
+            let cut_off = world.lasts(Fault::Host(HostFault::CutOff));
+            !cut_off
+                && !lies.map(|fault| Fault::Vpn(vpn, fault)).any(|fault| world.lasts(fault))
+                && !deaf.map(Fault::Docker).any(|fault| world.lasts(fault))
+        };
+        self.offered_tunnelless.retain(|id, _| self.offered.contains(id));
+        for id in &self.offered {
+            let Some(container) = world.container(*id) else { continue };
+            let Some(vpn) = world.vpns().find(|vpn| lives_on(world, container, *vpn)) else { continue };
+            let truth = world.truth_vpn(vpn);
+            if container.connected() || truth.tunnel_up || !truth.awake || !told(vpn) {
+                self.offered_tunnelless.remove(id);
+                continue;
+            }
+            let time = self.offered_tunnelless.entry(*id).or_default();
+            *time += since;
+            if *time > self.doubt_delay {
+                let (name, time) = (container.name(), time.as_secs_f64());
+                return Some((
+                    "S2",
+                    format!("{name} is offered, and its VPN has had no tunnel for {time:.1} s"),
+                ));
             }
         }
         None

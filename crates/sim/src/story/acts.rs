@@ -64,7 +64,7 @@ impl Story {
             ports: Ports { http, https: None, p2p: None },
             spec: SpecHash(0),
         };
-        self.by_hand(Deed::Make(Making::Engine(create, OpId { life: 0, seq: number })));
+        self.by_hand(Deed::Make(Making::Engine(create, OpId { life: 0, seq: number.into() })));
     }
 
     fn by_hand(&mut self, deed: Deed) {

@@ -50,6 +50,9 @@ impl World {
 
     /// A probe has reached the address it was sent to.
     pub(super) fn probe_arrives(&mut self, call: CallId, engine: ContainerId, vpn: Option<VpnId>, port: u16) {
+        if self.lasts(Fault::Host(HostFault::CutOff)) {
+            return self.guard(call);
+        }
         if let Some(answering) = self.answering(engine, vpn, port) {
             let report = ProbeReport { answered: true, connected: Some(answering.connected) };
             return self.settle(call, Outcome::Done(Report::Probe(report)));

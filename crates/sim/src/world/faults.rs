@@ -98,6 +98,8 @@ pub enum HostFault {
     UplinkLost,
     /// Engines that start while it lasts take long to boot.
     SlowBoots,
+    /// Acefleet reaches no engine, though everybody else does.
+    CutOff,
     /// Somebody else's container takes the lowest free engine name.
     ForeignAppears,
     /// Somebody else's container goes.
@@ -116,7 +118,7 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind that the core treats.
-    pub const TREATED: [Self; 29] = [
+    pub const TREATED: [Self; 30] = [
         Self::Vpn(VpnFault::Dies),
         Self::Vpn(VpnFault::Killed),
         Self::Vpn(VpnFault::Stopped),
@@ -144,6 +146,7 @@ impl FaultKind {
         Self::Docker(DockerFault::DeniesAndDoes),
         Self::Host(HostFault::UplinkLost),
         Self::Host(HostFault::SlowBoots),
+        Self::Host(HostFault::CutOff),
         Self::Host(HostFault::ForeignAppears),
         Self::Host(HostFault::ForeignGoes),
     ];
@@ -188,6 +191,7 @@ impl FaultKind {
             Self::Docker(DockerFault::DeniesAndDoes) => "dden",
             Self::Host(HostFault::UplinkLost) => "upli",
             Self::Host(HostFault::SlowBoots) => "slow",
+            Self::Host(HostFault::CutOff) => "cuto",
             Self::Host(HostFault::ForeignAppears) => "fore",
             Self::Host(HostFault::ForeignGoes) => "fgoe",
         }
@@ -228,6 +232,7 @@ impl FaultKind {
             Self::Host(fault) => match fault {
                 HostFault::UplinkLost => Some(Span::secs(5, 300)),
                 HostFault::SlowBoots => Some(Span::secs(30, 300)),
+                HostFault::CutOff => Some(Span::secs(10, 600)),
                 HostFault::ForeignAppears | HostFault::ForeignGoes => None,
             },
         }

@@ -197,7 +197,7 @@ impl World {
             }),
             Fault::Docker(_) => true,
             Fault::Host(fault) => match fault {
-                HostFault::UplinkLost | HostFault::SlowBoots => true,
+                HostFault::UplinkLost | HostFault::SlowBoots | HostFault::CutOff => true,
                 HostFault::ForeignAppears => self.foreign().count() < FOREIGN_CONTAINERS_MAX,
                 HostFault::ForeignGoes => self.foreign().next().is_some(),
             },
@@ -247,7 +247,7 @@ impl World {
                         self.lower_tunnel(vpn);
                     }
                 }
-                HostFault::SlowBoots => {}
+                HostFault::SlowBoots | HostFault::CutOff => {}
                 HostFault::ForeignAppears => {
                     let (name, port) = (self.lowest_free_name(), self.foreign_port());
                     self.by_hand(Deed::Make(Making::Foreign(name, port)));
@@ -346,7 +346,10 @@ impl World {
                         self.raise_tunnel(vpn);
                     }
                 }
-                HostFault::SlowBoots | HostFault::ForeignAppears | HostFault::ForeignGoes => {}
+                HostFault::SlowBoots
+                | HostFault::CutOff
+                | HostFault::ForeignAppears
+                | HostFault::ForeignGoes => {}
             },
         }
     }

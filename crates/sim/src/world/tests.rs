@@ -443,7 +443,7 @@ impl Client {
 
     fn send(&mut self, action: Action) -> OpId {
         self.sent += 1;
-        let op = OpId { life: 1, seq: self.sent };
+        let op = OpId { life: 1, seq: self.sent.into() };
         // What changes something gets more time, as acefleet gives it.
         let timeout = Duration::from_secs(if action.changes_containers() { 30 } else { 5 });
         self.waiting.insert(op, self.world.now() + timeout);

@@ -77,7 +77,7 @@ impl Detail {
     fn as_bits(self) -> u64 {
         match self {
             Self::Nothing => 0,
-            Self::Op(op) => u64::from(op.life) << 32 | u64::from(op.seq),
+            Self::Op(op) => u64::from(op.life) << 32 ^ op.seq,
             Self::Port(port) => u64::from(port),
             // Cut off after 584 years.
             Self::Lasting(wait) => wait.as_nanos() as u64,

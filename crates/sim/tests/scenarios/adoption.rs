@@ -133,6 +133,18 @@ fn an_adopted_engine_that_is_restarted_is_offered_again_only_once_it_answers() {
 }
 
 #[test]
+fn engines_of_a_vpn_that_is_doubted_at_a_late_first_look_are_not_made_twice() {
+    let mut story = five_and_five();
+    story.chapter("acefleet is started while Docker is silent and a VPN looks unhealthy");
+    story.vpn(GLUETUN).looks_unhealthy();
+    story.pass(secs(10));
+    story.docker().freezes_for(secs(80));
+    story.acefleet().is_away_for(secs(1));
+    story.until_settled();
+    story.now().no_engine_was_touched().offered_on(GLUETUN, 5).offered_on(GLUETUN2, 5);
+}
+
+#[test]
 fn a_strangers_container_keeps_its_name_and_is_never_touched() {
     let mut story = Story::of(two_vpns().engines(10));
     story.acefleet().crashes();

@@ -51,6 +51,13 @@ impl Inventions {
         remember(&mut self.operations, operations);
     }
 
+    /// Of a container that is gone for good nothing more is invented, unless everything is.
+    pub(crate) fn bury(&mut self, id: ContainerId) {
+        if self.shame == Shame::Some {
+            self.containers.retain(|known| known.id != id);
+        }
+    }
+
     pub(crate) fn event(&mut self) -> Event {
         match self.rng.below(10) {
             0 => Event::Woken,
@@ -216,7 +223,7 @@ impl Inventions {
     }
 
     fn container(&mut self) -> Identity {
-        if self.rng.chance(10) {
+        if self.containers.is_empty() || self.rng.chance(10) {
             let nobody = self.nobody();
             self.containers.push(nobody);
         }
@@ -245,7 +252,7 @@ impl Inventions {
 
     fn operation(&mut self) -> OpId {
         if self.rng.chance(20) {
-            return OpId { life: self.rng.below(3) as u32, seq: self.rng.below(500) as u32 };
+            return OpId { life: self.rng.below(3) as u32, seq: self.rng.below(500) };
         }
         *pick(&mut self.rng, &self.operations)
     }

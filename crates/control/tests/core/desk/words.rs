@@ -58,14 +58,13 @@ pub(crate) fn moment(at: Time) -> String {
     format!("{}s", (at.as_nanos() / 1_000_000) as f64 / 1e3)
 }
 
-/// A sentence of the journal without the numbers of operations, which say nothing to a reader here.
-pub(crate) fn without_operations(sentence: &str) -> String {
-    let is_number = |word: &&str| OpId::parse(word.trim_end_matches([')', ':', ';'])).is_some();
-    match sentence.split(' ').find(is_number).map(|word| word.trim_end_matches([')', ':', ';'])) {
-        Some(number) => {
-            let in_brackets = format!(" (operation {number})");
-            sentence.replace(&in_brackets, "").replace(&format!("operation {number}"), "its operation")
-        }
+/// A sentence of the journal without the number of its operation, which says nothing to a reader here.
+pub(crate) fn without_operation(sentence: &str) -> String {
+    let mut words = sentence.split(' ').map(|word| word.trim_end_matches([')', ':', ';']));
+    match words.find(|word| OpId::parse(word).is_some()) {
+        Some(number) => sentence
+            .replace(&format!(" (operation {number})"), "")
+            .replace(&format!("operation {number}"), "its operation"),
         None => sentence.into(),
     }
 }
@@ -77,7 +76,8 @@ pub(crate) fn in_columns(moment: &str, sentence: &str) -> String {
     for (at, word) in sentence.split(' ').enumerate() {
         let length = word.chars().count();
         if column + 1 + length > WIDTH {
-            text.push_str(&format!("\n{:GOES_ON$}", ""));
+            text.push('\n');
+            text.push_str(&" ".repeat(GOES_ON));
             column = GOES_ON;
         } else if at > 0 {
             text.push(' ');

@@ -3,6 +3,7 @@
 use crate::desk::{host_with, secs, vpn};
 use control::Time;
 use control::docker::{Facts, State};
+use control::event::TunnelStatus;
 use control::ids::{SandboxId, VpnId};
 use control::time::Stamp;
 use control::vpn::{Failure, NetworkId, Observed, PortReading, Vpn};
@@ -58,7 +59,7 @@ fn every_new_network_begins_a_new_epoch_and_what_was_said_of_the_old_one_is_forg
     let mut vpn = unseen();
     vpn.observe(Some(&facts(1, Some(1))), at(1), at(1));
     let before = (vpn.network_epoch, vpn.port_epoch);
-    vpn.tunnel = Some(control::event::TunnelStatus::Crashed);
+    vpn.tunnel = Some(TunnelStatus::Crashed);
     vpn.observe(Some(&facts(1, Some(1))), at(2), at(2));
     assert_eq!((vpn.network_epoch, vpn.port_epoch), before);
     assert!(vpn.tunnel.is_some());

@@ -113,7 +113,7 @@ fn engines_are_given_up_in_the_order_of_least_harm() {
         with(6, |engine| _ = engine.streams.insert("channel|1".into())),
     ];
     let mut sorted: Vec<_> = order.iter().rev().collect();
-    sorted.sort_by_key(|engine| failover::least_harm(engine));
+    sorted.sort_by_key(|engine| failover::least_harm(engine, at(100)));
     let names =
         |engines: &[&Engine]| engines.iter().map(|engine| engine.name.to_string()).collect::<Vec<_>>();
     assert_eq!(names(&sorted), names(&order.iter().collect::<Vec<_>>()));

@@ -125,6 +125,38 @@ fn an_engine_is_in_its_vpns_network_if_it_joined_that_container_after_its_start(
 }
 
 #[test]
+fn an_engine_can_be_probed_if_it_runs_where_its_port_can_be_reached() {
+    let vpn = vpn(0, Failed);
+    let can = |change: fn(&mut Engine)| {
+        let mut engine = engine(1, &vpn);
+        change(&mut engine);
+        offering::can_be_probed(&engine, Some(&vpn))
+    };
+    assert!(can(|_| {}));
+    assert!(!can(|engine| engine.ports = None));
+    assert!(!can(|engine| engine.state = State::Paused));
+    assert!(!can(|engine| engine.inspected = None));
+    assert!(!can(|engine| engine.started_at = Some(VPN_START)));
+    // Without a VPN there is no network to be missed.
+    let mut own = engine(1, &vpn);
+    own.started_at = Some(VPN_START);
+    assert!(offering::can_be_probed(&own, None));
+}
+
+#[test]
+fn an_unproven_engine_that_is_known_to_have_worked_stays_offered_while_acefleet_suspects_itself() {
+    let vpn = vpn(0, Healthy);
+    let mut engine = engine(1, &vpn);
+    engine.answers.proven = false;
+    let standing =
+        |engine: &Engine, blind| offering::standing(engine, Some(&vpn), blind, &Settings::default());
+    assert_eq!(standing(&engine, true), Standing::Offered);
+    assert_eq!(standing(&engine, false), Standing::Hidden(Reason::Booting));
+    engine.answers.trusted = false;
+    assert_eq!(standing(&engine, true), Standing::Hidden(Reason::Booting));
+}
+
+#[test]
 fn a_vpn_that_does_not_run_or_runs_as_another_container_has_no_network_to_be_in() {
     for state in [State::Created, State::Restarting, State::Removing, State::Exited, State::Dead] {
         let mut vpn = vpn(0, Healthy);
@@ -212,7 +244,9 @@ fn an_engine_that_cannot_rejoin_or_crash_loops_or_has_to_wait_is_not_worth_waiti
     assert_eq!(prospect(&refused, false), Prospect::Lost);
     assert_eq!(offering::prospect(&refused, Some(&vpn), at(101), false, false), Prospect::Coming);
 
-    // Without a VPN there is nothing to wait for but the engine itself.
+    // Without a VPN there is nothing to wait for but the engine itself, and nothing to be stranded in.
+    let stranded = hidden(engine(1, &vpn), Reason::Stranded);
+    assert_eq!(offering::prospect(&stranded, None, at(100), false, false), Prospect::Lost);
     assert_eq!(offering::prospect(&exited(), None, at(100), false, false), Prospect::Coming);
 }
 

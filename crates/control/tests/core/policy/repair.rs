@@ -22,7 +22,8 @@ fn remedy(engine: &Engine, vpn: &Vpn, now: Time) -> Remedy {
 /// The same; some VPN has been healthy since `healthy_since`.
 fn remedy_among(engine: &Engine, vpn: Option<&Vpn>, healthy_since: Option<Time>, now: Time) -> Remedy {
     let (settings, marks) = (Settings::default(), Marks::default());
-    repair::remedy(engine, Surroundings { vpn, healthy_since, now, settings: &settings, marks: &marks })
+    let around = Surroundings { vpn, healthy_since, blind: false, now, settings: &settings, marks: &marks };
+    repair::remedy(engine, around)
 }
 
 /// A VPN that failed at 1,000 seconds with its network intact.
@@ -89,8 +90,8 @@ fn some_reasons_only_pass_by_themselves() {
 fn a_container_that_was_never_started_is_started_as_soon_as_its_vpn_is_healthy() {
     for (verdict, expected) in [
         (Healthy, Remedy::Start(Cause::Created)),
-        (Failed, Remedy::Remove(Cause::NotRunning)),
-        (Pending, Remedy::Remove(Cause::NotRunning)),
+        (Failed, Remedy::Wait(None)),
+        (Pending, Remedy::Wait(None)),
     ] {
         let vpn = vpn(0, verdict);
         let mut created = stopped(engine(1, &vpn), State::Created, at(5));
@@ -127,13 +128,21 @@ fn docker_gets_five_seconds_to_bring_an_engine_back_by_itself() {
 }
 
 #[test]
-fn a_carrier_that_stopped_is_made_anew_and_so_is_an_engine_of_a_vpn_that_is_not_healthy() {
-    let healthy = vpn(0, Healthy);
-    let stopped_carrier = stopped(carrier(1, &healthy), State::Exited, at(5));
-    assert_eq!(remedy(&stopped_carrier, &healthy, at(5)), Remedy::Remove(Cause::NotRunning));
-    let failed = vpn(0, Failed);
-    let on_failed = stopped(engine(1, &failed), State::Exited, at(5));
-    assert_eq!(remedy(&on_failed, &failed, at(5)), Remedy::Remove(Cause::NotRunning));
+fn a_carrier_that_stopped_is_made_anew() {
+    let vpn = vpn(0, Healthy);
+    let stopped = stopped(carrier(1, &vpn), State::Exited, at(5));
+    assert_eq!(remedy(&stopped, &vpn, at(5)), Remedy::Remove(Cause::NotRunning));
+}
+
+#[test]
+fn an_engine_that_stopped_on_a_failed_vpn_waits_for_it_as_long_as_those_that_run() {
+    let vpn = failed_vpn();
+    let waiting = stopped(engine(1, &vpn), State::Exited, at(1_050));
+    assert_eq!(remedy(&waiting, &vpn, at(1_059)), Remedy::Wait(Some(at(1_060))));
+    assert_eq!(remedy(&waiting, &vpn, at(1_060)), Remedy::Remove(Cause::NotRunning));
+    assert_eq!(remedy_among(&waiting, Some(&vpn), None, at(9_000)), Remedy::Wait(None));
+    let dead = stopped(engine(1, &vpn), State::Dead, at(1_050));
+    assert_eq!(remedy(&dead, &vpn, at(1_050)), Remedy::Remove(Cause::NotRunning));
 }
 
 #[test]
@@ -278,8 +287,10 @@ fn a_witness_that_never_answers_is_removed_when_its_boot_allowance_has_run_out()
     (witness.witness, witness.answers.proven) = (true, false);
     witness.answers.running_since = Some(at(1_000));
     let alone = |witness: &Engine, now| remedy_among(witness, Some(&vpn), None, at(now));
-    assert_eq!(alone(&witness, 1_119), Remedy::Wait(None));
+    assert_eq!(alone(&witness, 1_119), Remedy::Wait(Some(at(1_120))));
     assert_eq!(alone(&witness, 1_120), Remedy::Remove(Cause::BootFailed));
+    // What comes first is told as the next step.
+    assert_eq!(remedy(&witness, &vpn, at(1_010)), Remedy::Wait(Some(at(1_060))));
     // One that has answered stays, whatever it says; one that is no witness is not expected to answer now.
     witness.answers.proven = true;
     assert_eq!(alone(&witness, 1_120), Remedy::Wait(None));
@@ -312,7 +323,34 @@ fn an_engine_that_is_not_connected_again_is_restarted_if_that_is_owed_and_else_w
     assert_eq!(remedy(&waiting, &vpn, at(1_119)), Remedy::Wait(Some(at(1_120))));
     assert_eq!(remedy(&waiting, &vpn, at(1_120)), Remedy::Remove(Cause::BootFailed));
     waiting.restart_owed = true;
-    assert_eq!(remedy(&waiting, &vpn, at(1_120)), Remedy::RestartOwed);
+    assert_eq!(remedy(&waiting, &vpn, at(1_119)), Remedy::RestartOwed);
+    assert_eq!(remedy(&waiting, &vpn, at(1_120)), Remedy::Remove(Cause::BootFailed));
+}
+
+#[test]
+fn while_acefleet_suspects_itself_silence_is_held_against_no_engine() {
+    let (healthy, failed) = (vpn(0, Healthy), failed_vpn());
+    let (settings, marks) = (Settings::default(), Marks::default());
+    let blindly = |engine: &Engine, vpn: &Vpn| {
+        let (vpn, healthy_since, now) = (Some(vpn), Some(Time::ZERO), at(9_000));
+        repair::remedy(
+            engine,
+            Surroundings { vpn, healthy_since, blind: true, now, settings: &settings, marks: &marks },
+        )
+    };
+    let mut booting = hidden(engine(1, &healthy), Reason::Booting);
+    booting.answers.proven = false;
+    assert_eq!(blindly(&booting, &healthy), Remedy::Wait(None));
+    let mut reconnecting = hidden(engine(1, &healthy), Reason::NotReconnected);
+    reconnecting.reconnects_since = Some(at(1_000));
+    assert!(matches!(blindly(&reconnecting, &healthy), Remedy::Wait(_)));
+    let mut witness = hidden(engine(1, &failed), Reason::VpnFailed);
+    (witness.witness, witness.answers.proven) = (true, false);
+    assert!(matches!(blindly(&witness, &failed), Remedy::Wait(_)));
+    assert!(matches!(blindly(&hidden(engine(1, &failed), Reason::VpnFailed), &failed), Remedy::Wait(_)));
+    // What speaks for itself is done all the same.
+    let condemned = hidden(engine(1, &healthy), Reason::Condemned(Cause::Clashes));
+    assert_eq!(blindly(&condemned, &healthy), Remedy::Remove(Cause::Clashes));
 }
 
 #[test]

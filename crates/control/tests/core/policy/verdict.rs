@@ -161,8 +161,40 @@ fn silence_counts_for_an_interval_after_the_question_and_not_while_acefleet_susp
     assert!(!evidence(&vpn, &long_ago).all_silent());
     assert_eq!(find(&vpn, &long_ago), Finding::Doubtful(Doubt::Unanswered { silent: 1, of: 2 }));
 
+    let mut never_asked = asked_ago(0);
+    never_asked[0].answers.asked_at = None;
+    assert!(!evidence(&vpn, &never_asked).all_silent());
+
     let blind = verdict::find(&vpn, &evidence(&vpn, &lately), true, &Marks::default());
     assert_eq!(blind, Finding::Fine(Health::Healthy));
+}
+
+#[test]
+fn acefleet_suspects_itself_when_several_engines_are_silent_and_none_anywhere_is_not() {
+    let vpn = vpn(0, Healthy);
+    let told = |silent_ones: u16, others: u16| {
+        let silent = (0..silent_ones).map(|number| silent(number, &vpn, at(1_000)));
+        let others = (0..others).map(|number| engine(100 + number, &vpn));
+        evidence(&vpn, &silent.chain(others).collect::<Vec<_>>())
+    };
+    // What the engines of each VPN tell: whether that is enough, and whether it goes on once it was.
+    let table = [
+        (vec![told(2, 0), told(2, 0)], true, true),
+        (vec![told(1, 0), told(1, 0)], true, true),
+        (vec![told(2, 0)], true, true),
+        // One alone may well be at fault itself.
+        (vec![told(1, 0)], false, true),
+        // Where nobody can be asked, nobody is silent.
+        (vec![told(2, 0), told(0, 0)], false, true),
+        (vec![told(2, 0), told(1, 1)], false, false),
+        (vec![told(0, 2), told(0, 2)], false, false),
+        (vec![told(0, 0), told(0, 0)], false, false),
+        (vec![], false, false),
+    ];
+    for (all, begins, lasts) in table {
+        assert_eq!(Evidence::is_blind(&all, false), begins, "{all:?} before");
+        assert_eq!(Evidence::is_blind(&all, true), lasts, "{all:?} within");
+    }
 }
 
 #[test]
@@ -186,7 +218,7 @@ fn only_an_engine_that_has_answered_in_the_present_network_can_be_asked() {
     assert!(!can(|engine| engine.state = State::Exited));
     assert!(!can(|engine| engine.state = State::Paused));
     assert!(!can(|engine| engine.seat = Seat::Elsewhere));
-    assert!(!can(|engine| engine.answers.proven = false));
+    assert!(!can(|engine| engine.answers.trusted = false));
     assert!(!can(|engine| engine.started_at = Some(Stamp::from_nanos(1))));
 }
 
@@ -194,21 +226,22 @@ fn only_an_engine_that_has_answered_in_the_present_network_can_be_asked() {
 fn a_doubt_that_came_from_engines_and_made_a_vpn_fail_is_lifted_by_a_connected_engine_alone() {
     let unanswered = Doubt::Unanswered { silent: 1, of: 2 };
     for (verdict, doubt, connected, expected) in [
-        (Failed, Doubt::Disconnected, 0, Finding::Doubtful(Doubt::Disconnected)),
-        (Failed, unanswered, 0, Finding::Doubtful(unanswered)),
-        (Failed, Doubt::Disconnected, 1, Finding::Fine(Health::Healthy)),
-        (Failed, unanswered, 1, Finding::Fine(Health::Healthy)),
+        (Failed, Doubt::Disconnected, Some(0), Finding::Doubtful(Doubt::Disconnected)),
+        (Failed, unanswered, Some(0), Finding::Doubtful(unanswered)),
+        (Failed, Doubt::Disconnected, None, Finding::Doubtful(Doubt::Disconnected)),
+        (Failed, Doubt::Disconnected, Some(1), Finding::Fine(Health::Healthy)),
+        (Failed, unanswered, Some(1), Finding::Fine(Health::Healthy)),
         // Before it made the VPN fail it is gone with its cause.
-        (Healthy, Doubt::Disconnected, 0, Finding::Fine(Health::Healthy)),
-        (Pending, unanswered, 0, Finding::Fine(Health::Healthy)),
+        (Healthy, Doubt::Disconnected, Some(0), Finding::Fine(Health::Healthy)),
+        (Pending, unanswered, Some(0), Finding::Fine(Health::Healthy)),
         // Docker may change its mind about what it has said itself.
-        (Failed, Doubt::DockerUnhealthy, 0, Finding::Fine(Health::Healthy)),
-        (Failed, Doubt::Paused, 0, Finding::Fine(Health::Healthy)),
+        (Failed, Doubt::DockerUnhealthy, Some(0), Finding::Fine(Health::Healthy)),
+        (Failed, Doubt::Paused, Some(0), Finding::Fine(Health::Healthy)),
     ] {
         let mut vpn = vpn(0, verdict);
         vpn.doubt = Some((doubt, at(900)));
-        vpn.checked = Some(Checked { connected, asked: 2 });
-        assert_eq!(find(&vpn, &[]), expected, "{verdict:?}, {doubt:?}, {connected} connected");
+        vpn.checked = connected.map(|connected| Checked { connected, asked: 2 });
+        assert_eq!(find(&vpn, &[]), expected, "{verdict:?}, {doubt:?}, {connected:?} connected");
     }
 }
 

@@ -1,6 +1,7 @@
 //! Adoption: acefleet begins, and engines of an earlier life are there already.
 
 use crate::desk::{Desk, Host, check, host_with, one_vpn, secs, two_on_each};
+use control::Event;
 use control::docker::{Network, State};
 use control::labels::{FORWARDED, HTTP_PORT, P2P_PORT, VPN_CONTAINER};
 use control::snapshot::EngineHealth;
@@ -128,8 +129,8 @@ fn an_engine_outside_the_configured_vpns_is_hidden_at_once_and_counts_for_nothin
     check(
         desk.hidden(),
         "
-        acestream-2: it is outside the VPNs' networks, next step at 2s
-        acestream-3: it is outside the VPNs' networks, next step at 2s
+        acestream-2: it is outside the VPNs' networks, next step at 10s
+        acestream-3: it is outside the VPNs' networks, next step at 10s
         ",
     );
     check(
@@ -224,13 +225,21 @@ fn an_engine_whose_vpn_restarted_while_nobody_looked_is_restarted_and_has_to_ans
 }
 
 #[test]
-fn of_two_engines_with_one_port_one_is_removed() {
-    let mut host = host_with(&["gluetun"]);
-    host.run_engine("acestream-1", "gluetun", 19_000);
-    host.run_engine("acestream-2", "gluetun", 19_000);
-    let mut desk = Desk::in_sight(one_vpn(1), host);
-    check(desk.did(), "0s        > remove acestream-2 (another engine has its name or port)");
-    check(desk.fleet(), "gluetun: 1");
+fn of_engines_with_one_port_the_one_whose_going_does_most_harm_stays() {
+    let with_one_port = |change: fn(&mut Host), streams: &[(&str, &str)]| {
+        let mut host = host_with(&["gluetun"]);
+        for name in ["acestream-1", "acestream-2", "acestream-3"] {
+            host.run_engine(name, "gluetun", 19_000);
+        }
+        change(&mut host);
+        let mut desk = Desk::opened(one_vpn(1), host);
+        desk.hold("remove");
+        desk.store_answers(streams);
+        desk.fleet()
+    };
+    check(with_one_port(|_| {}, &[]), "gluetun: 1 (2) (3)");
+    check(with_one_port(|host| host.stop("acestream-1"), &[]), "gluetun: (1) 2 (3)");
+    check(with_one_port(|_| {}, &[("acestream-3", "channel|7")]), "gluetun: (1) (2) 3");
 }
 
 #[test]
@@ -251,11 +260,29 @@ fn announced_streams_are_remembered_whether_the_store_answers_before_docker_or_a
 }
 
 #[test]
+fn if_the_store_cannot_tell_adopted_engines_count_as_used_for_fifteen_minutes() {
+    let mut host = host_with(&["gluetun"]);
+    host.run_engine("acestream-1", "gluetun", 19_000);
+    host.run_engine("acestream-2", "gluetun", 19_001);
+    let mut desk = Desk::opened(one_vpn(2), host);
+    desk.event(Event::StoreAnswered(Err("no such file".into())));
+    let used = |desk: &Desk| desk.core.snapshot().capacity.used;
+
+    // They may all be watched, so room for a new viewer is made.
+    check(desk.fleet(), "gluetun: 1 2 3");
+    assert_eq!(used(&desk), 2);
+    desk.wait(secs(898));
+    assert_eq!(used(&desk), 2);
+    desk.wait(secs(2));
+    assert_eq!(used(&desk), 0);
+}
+
+#[test]
 fn a_paused_engine_is_left_to_the_person_who_paused_it() {
     let mut host = two_on_each_already();
     host.get("acestream-1").state = State::Paused;
     let mut desk = Desk::in_sight(two_on_each(), host);
     desk.wait(secs(600));
-    check(desk.hidden(), "acestream-1: it does not run, next step at 602s");
+    check(desk.hidden(), "acestream-1: it does not run, next step at 610s");
     check(desk.did(), "");
 }

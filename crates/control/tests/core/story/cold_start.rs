@@ -157,7 +157,8 @@ fn a_vpn_without_a_container_has_failed_and_the_others_do_not_make_up_for_it() {
         "
         0s        VPN 'gluetun2' has a new network; its engines are repaired once it is healthy
                   first look complete, 0 engine(s) adopted
-                  VPN 'gluetun' failed: its container is missing; its engines are hidden
+                  VPN 'gluetun' failed: its container is missing; its engines are removed at 5.000s
+                      unless it is back
                   VPN 'gluetun2' is healthy: Docker says healthy; what is missing is created
                   entering emergency mode
                   creating engine acestream-1 on VPN 'gluetun2': too few engines serve, 0 serve and
@@ -230,6 +231,20 @@ fn the_fleet_grows_no_further_than_the_tightest_limit() {
         desk.wait(secs(60));
         assert_eq!(desk.core.snapshot().capacity.offered, 3, "{}", desk.fleet());
     }
+}
+
+#[test]
+fn a_limit_that_stands_in_the_way_is_told_once() {
+    let mut desk = Desk::at_rest(Settings { max_replicas: 1, ..one_vpn(1) });
+    desk.on("acestream-1").answers = false;
+    desk.wait(secs(600));
+    check(
+        desk.told(),
+        "
+        1046.587s engine acestream-1 is hidden: it does not answer any more
+                  no engine can be created now: the limit is 1
+        ",
+    );
 }
 
 #[test]

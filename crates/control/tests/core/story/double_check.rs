@@ -4,7 +4,7 @@
 
 use crate::desk::{Desk, check, host_with, millis, one_vpn, secs, two_on_each};
 use control::command::{Action, Cause};
-use control::docker::Health;
+use control::docker::{Happened, Health};
 use control::event::{Outcome, ProbeReport, Report};
 use control::ids::VpnId;
 
@@ -33,6 +33,7 @@ fn no_engines_available_so_the_vpn_is_unhealthy() {
                       engines are hidden
                   creating engine acestream-1 on VPN 'gluetun': nobody can tell whether the VPN
                       works, there is no engine to ask; its first good answer is due by 120.000s
+                  no engine can be created now: no VPN is healthy; what is missing is created
         ",
     );
 }
@@ -85,6 +86,7 @@ fn no_engine_connected_so_the_vpn_is_unhealthy() {
                   engine acestream-1 is hidden: its VPN's tunnel is lost
                   engine acestream-2 is hidden: its VPN's tunnel is lost
                   engine acestream-3 is hidden: its VPN's tunnel is lost
+                  no engine can be created now: no VPN is healthy; what is missing is created
         ",
     );
     check(desk.fleet(), "gluetun: (1) (2) (3)");
@@ -121,6 +123,7 @@ fn an_engine_that_does_not_answer_is_no_connected_one_and_spoils_nothing() {
                   engine acestream-1 is hidden: its VPN's tunnel is lost
                   engine acestream-2 is hidden: its VPN's tunnel is lost
                   engine acestream-3 is hidden: its VPN's tunnel is lost
+                  no engine can be created now: no VPN is healthy; what is missing is created
         ",
     );
 }
@@ -160,6 +163,7 @@ fn an_engine_that_says_disconnected_is_no_connected_one_however_well_it_answers(
                   engine acestream-1 is hidden: its VPN's tunnel is lost
                   engine acestream-2 is hidden: its VPN's tunnel is lost
                   engine acestream-3 is hidden: its VPN's tunnel is lost
+                  no engine can be created now: no VPN is healthy; what is missing is created
         ",
     );
 }
@@ -217,6 +221,7 @@ fn it_is_repeated_every_five_seconds_for_as_long_as_docker_calls_the_vpn_unhealt
                   engine acestream-1 is hidden: its VPN's tunnel is lost
                   engine acestream-2 is hidden: its VPN's tunnel is lost
                   engine acestream-3 is hidden: its VPN's tunnel is lost
+                  no engine can be created now: no VPN is healthy; what is missing is created
         ",
     );
     desk.on("gluetun").tunnel_up = true;
@@ -276,7 +281,7 @@ fn an_engine_that_has_not_answered_yet_is_not_asked() {
     let mut desk = Desk::at_rest(one_vpn(2));
     desk.host.start("acestream-2");
     desk.on("acestream-2").answers = false;
-    desk.hear("acestream-2", control::docker::Happened::Started);
+    desk.hear("acestream-2", Happened::Started);
     desk.on("gluetun").health = Health::Unhealthy;
     desk.wait(secs(5));
     check(desk.asked_for("its VPN is doubted"), "1005s     > probe acestream-1 (its VPN is doubted)");

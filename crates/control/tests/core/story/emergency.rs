@@ -31,7 +31,8 @@ fn it_is_entered_when_a_vpn_fails_and_left_when_none_is_failed_any_more() {
     check(
         desk.told(),
         "
-        1000s     VPN 'gluetun2' failed: its container is exited; its engines are hidden
+        1000s     VPN 'gluetun2' failed: its container is exited; its engines are removed at
+                      1005.000s unless it is back
                   entering emergency mode
                   engine acestream-2 is hidden: its VPN's network is gone
                   engine acestream-4 is hidden: its VPN's network is gone
@@ -110,8 +111,10 @@ fn it_is_not_entered_while_no_vpn_is_healthy() {
     check(
         desk.told(),
         "
-        1000s     VPN 'gluetun' failed: its container is exited; its engines are hidden
+        1000s     VPN 'gluetun' failed: its container is exited; its engines are removed at
+                      1005.000s unless it is back
                   engine acestream-1 is hidden: its VPN's network is gone
+                  no engine can be created now: no VPN is healthy; what is missing is created
         ",
     );
 }
@@ -158,10 +161,12 @@ fn of_three_vpns_the_two_healthy_ones_carry_on() {
     check(
         desk.told(),
         "
-        1000s     VPN 'b' failed: its container is exited; its engines are hidden
+        1000s     VPN 'b' failed: its container is exited; its engines are removed at 1005.000s
+                      unless it is back
                   entering emergency mode
                   engine acestream-2 is hidden: its VPN's network is gone
-                  VPN 'a' failed: its container is exited; its engines are hidden
+                  VPN 'a' failed: its container is exited; its engines are removed at 1005.000s
+                      unless it is back
                   engine acestream-1 is hidden: its VPN's network is gone
         ",
     );

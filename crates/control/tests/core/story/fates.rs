@@ -75,8 +75,7 @@ fn what_an_unanswered_creation_has_reserved_is_given_to_nobody_else() {
 #[test]
 fn a_creation_that_is_carried_out_late_is_known_as_ours() {
     let mut desk = about_to_create(1);
-    let late = desk.take("create acestream-1");
-    desk.event(Event::Finished { op: late.op, outcome: Outcome::Unknown(Silence::TimedOut) });
+    let late = desk.postponed("create acestream-1");
     desk.wait(secs(10));
     desk.transcript();
 
@@ -98,8 +97,7 @@ fn a_creation_that_is_carried_out_late_is_known_as_ours() {
 #[test]
 fn a_container_that_arrives_after_its_creation_was_given_up_is_used_if_it_is_wanted() {
     let mut desk = about_to_create(1);
-    let late = desk.take("create acestream-1");
-    desk.event(Event::Finished { op: late.op, outcome: Outcome::Unknown(Silence::TimedOut) });
+    let late = desk.postponed("create acestream-1");
     desk.wait(secs(30));
     desk.transcript();
 
@@ -110,6 +108,7 @@ fn a_container_that_arrives_after_its_creation_was_given_up_is_used_if_it_is_wan
         desk.transcript(),
         "
         30s       creation of engine acestream-1 was refused: name taken
+                  no engine can be created now: the last attempts were refused; next look at 31.000s
                   engine acestream-1 appeared
                   starting engine acestream-1: it was created and not yet started; its first good
                       answer is due by 150.000s
@@ -123,8 +122,7 @@ fn a_container_that_arrives_after_its_creation_was_given_up_is_used_if_it_is_wan
 #[test]
 fn a_container_that_arrives_after_its_place_has_been_taken_is_removed() {
     let mut desk = about_to_create(1);
-    let late = desk.take("create acestream-1");
-    desk.event(Event::Finished { op: late.op, outcome: Outcome::Unknown(Silence::TimedOut) });
+    let late = desk.postponed("create acestream-1");
 
     // Meanwhile somebody takes the name, so that another is created under the next one.
     desk.host.run_stranger("acestream-1", &[]);
@@ -152,7 +150,13 @@ fn a_refused_creation_is_repeated_after_a_look_around_ever_more_slowly() {
     let mut desk = about_to_create(1);
     desk.host.run_stranger("acestream-1", &[]);
     desk.refused("create acestream-1", Refusal::NameTaken);
-    check(desk.transcript(), "0s        creation of engine acestream-1 was refused: name taken");
+    check(
+        desk.transcript(),
+        "
+        0s        creation of engine acestream-1 was refused: name taken
+                  no engine can be created now: the last attempts were refused; next look at 1.000s
+        ",
+    );
     desk.wait(secs(1));
     check(
         desk.did(),
@@ -239,6 +243,7 @@ fn a_name_that_turns_out_to_be_somebody_elses_gives_the_creation_up_at_once() {
         0s        creation of engine acestream-1 was not answered
                   its operation is settled: engine acestream-1 does not exist; what is missing is
                       created
+                  no engine can be created now: the last attempts were refused; next look at 1.000s
         1s        creating engine acestream-2 on VPN 'gluetun' as forwarded engine with port 40001:
                       too few engines serve, 0 serve and 0 are coming of 1 wanted; its first good
                       answer is due by 121.000s
@@ -285,6 +290,38 @@ fn an_engine_whose_start_is_refused_is_removed_and_created_anew() {
                   > start acestream-1 (it was created and not yet started)
         ",
     );
+}
+
+#[test]
+fn after_a_start_that_was_refused_for_its_own_sake_the_next_creation_waits() {
+    let mut desk = Desk::opened(one_vpn(1), host_with(&["gluetun"]));
+    desk.hold("start");
+    desk.store_answers(&[]);
+    for _ in 0..3 {
+        desk.refused("start acestream-1", Refusal::PortTaken);
+        desk.wait(secs(4));
+    }
+    check(
+        desk.did(),
+        "
+        0s        > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
+                  > start acestream-1 (it was created and not yet started)
+                  > remove acestream-1 (it could not be started)
+        1s        > create acestream-1 on gluetun http 19000 https 45000 p2p 40001 (too few engines
+                      serve)
+                  > start acestream-1 (it was created and not yet started)
+        4s        > remove acestream-1 (it could not be started)
+        6s        > create acestream-1 on gluetun http 19000 https 45000 p2p 40001 (too few engines
+                      serve)
+                  > start acestream-1 (it was created and not yet started)
+        8s        > remove acestream-1 (it could not be started)
+        12s       > create acestream-1 on gluetun http 19000 https 45000 p2p 40001 (too few engines
+                      serve)
+                  > start acestream-1 (it was created and not yet started)
+        ",
+    );
+    desk.done("start acestream-1");
+    check(desk.fleet(), "gluetun: 1*");
 }
 
 #[test]

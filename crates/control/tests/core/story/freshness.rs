@@ -62,7 +62,7 @@ fn an_inspection_that_was_asked_before_an_exit_is_repeated() {
     desk.hear("acestream-1", Happened::Died);
 
     desk.answered("inspect acestream-1", before);
-    check(desk.hidden(), "acestream-1: it does not run, next step at 1002s");
+    check(desk.hidden(), "acestream-1: it does not run, next step at 1031s");
     check(desk.waiting(), "inspect acestream-1");
     desk.let_go("inspect acestream-1");
     desk.wait(secs(5));
@@ -193,7 +193,8 @@ fn everything_may_be_told_twice() {
     check(
         desk.transcript(),
         "
-        1000s     VPN 'gluetun' failed: its container is exited; its engines are hidden
+        1000s     VPN 'gluetun' failed: its container is exited; its engines are removed at
+                      1005.000s unless it is back
                   entering emergency mode
                   engine acestream-1 is hidden: its VPN's network is gone
                   engine acestream-3 is hidden: its VPN's network is gone

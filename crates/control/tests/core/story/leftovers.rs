@@ -2,6 +2,7 @@
 
 use crate::desk::{Desk, check, host_with, millis, no_vpn, one_vpn, secs, two_on_each};
 use control::docker::{Happened, State};
+use control::event::TunnelStatus;
 use control::labels::{HTTP_PORT, VPN_CONTAINER};
 use control::{Event, Settings};
 
@@ -177,13 +178,13 @@ fn time_in_which_its_vpn_was_the_problem_does_not_count_against_a_booting_engine
     desk.host.engines_answer = false;
     desk.store_answers(&[]);
     desk.wait(secs(60));
-    desk.on("gluetun").tunnel = Some(control::event::TunnelStatus::Stopped);
-    desk.wait(secs(100));
-    desk.on("gluetun").tunnel = Some(control::event::TunnelStatus::Running);
+    desk.on("gluetun").tunnel = Some(TunnelStatus::Stopped);
+    desk.wait(secs(40));
+    desk.on("gluetun").tunnel = Some(TunnelStatus::Running);
     desk.wait(secs(5));
     desk.did();
 
-    check(desk.hidden(), "acestream-1: it has not answered yet, next step at 285s");
+    check(desk.hidden(), "acestream-1: it has not answered yet, next step at 225s");
 }
 
 #[test]

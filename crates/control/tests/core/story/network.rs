@@ -1,7 +1,7 @@
 //! A VPN's network is replaced: its engines run on, Docker calls them up, and nothing can reach them.
 
 use crate::desk::{Desk, check, millis, one_vpn, secs, two_on_each};
-use control::docker::{Happened, Health};
+use control::docker::{Happened, Health, State};
 use control::event::Refusal;
 use control::{Event, Settings};
 
@@ -140,7 +140,8 @@ fn engines_of_a_recreated_vpn_cannot_rejoin_and_are_removed_and_created_anew() {
     check(
         desk.transcript(),
         "
-        1000s     VPN 'gluetun' failed: its container is missing; its engines are hidden
+        1000s     VPN 'gluetun' failed: its container is missing; its engines are removed at
+                      1005.000s unless it is back
                   entering emergency mode
                   engine acestream-1 is hidden: its VPN's network is gone
                   engine acestream-3 is hidden: its VPN's network is gone
@@ -184,7 +185,8 @@ fn a_vpn_that_is_back_within_five_seconds_keeps_its_engines() {
     check(
         desk.transcript(),
         "
-        1000s     VPN 'gluetun' failed: its container is exited; its engines are hidden
+        1000s     VPN 'gluetun' failed: its container is exited; its engines are removed at
+                      1005.000s unless it is back
                   entering emergency mode
                   engine acestream-1 is hidden: its VPN's network is gone
                   engine acestream-3 is hidden: its VPN's network is gone
@@ -393,7 +395,7 @@ fn a_restart_that_is_refused_is_tried_again_ever_more_slowly() {
 #[test]
 fn a_paused_vpn_keeps_its_network_and_its_engines() {
     let mut desk = Desk::at_rest(two_on_each());
-    desk.on("gluetun").state = control::docker::State::Paused;
+    desk.on("gluetun").state = State::Paused;
     desk.hear("gluetun", Happened::Paused);
     desk.wait(secs(120));
     check(

@@ -1,7 +1,8 @@
 //! Relapse: a VPN that fails again soon after it recovered has to prove itself before it gets engines.
 
-use crate::desk::{Desk, check, secs, two_on_each};
+use crate::desk::{Desk, check, one_vpn, secs, two_on_each};
 use control::docker::Happened;
+use control::snapshot::BlockedCode;
 
 impl Desk {
     /// The VPN's container is gone for ten seconds, long enough to lose its engines, and comes back.
@@ -74,4 +75,19 @@ fn ten_quiet_minutes_make_up_for_everything() {
     desk.wait(secs(601));
     desk.lose_vpn_for_ten_seconds("gluetun");
     assert_eq!(desk.probation_s("gluetun"), None);
+}
+
+#[test]
+fn while_the_only_vpn_is_on_probation_creation_waits_and_says_until_when() {
+    let mut desk = Desk::at_rest(one_vpn(1));
+    desk.lose_vpn_for_ten_seconds("gluetun");
+    desk.wait(secs(100));
+    desk.lose_vpn_for_ten_seconds("gluetun");
+    desk.transcript();
+
+    let blocked = desk.core.snapshot().blocked.expect("nothing is created yet");
+    assert_ne!(blocked.code, BlockedCode::VpnDisconnected, "it is healthy: {}", blocked.message);
+    assert_eq!(blocked.until.since(desk.now()), secs(30));
+    desk.wait(secs(30));
+    check(desk.fleet(), "gluetun: 1*");
 }

@@ -122,6 +122,29 @@ fn a_vpn_is_shown_with_dockers_view_of_it_and_with_ours() {
 }
 
 #[test]
+fn the_public_address_is_asked_for_until_it_is_known_and_anew_after_a_failure() {
+    let mut desk = Desk::opened(one_vpn(1), host_with(&["gluetun"]));
+    desk.hold("ask gluetun for its address");
+    desk.store_answers(&[]);
+    desk.lost("ask gluetun for its address");
+    desk.wait(secs(10));
+    desk.let_go("ask gluetun for its address");
+    desk.wait(secs(60));
+    check(
+        desk.asked_for("address"),
+        "
+        0s        > ask gluetun for its address (routine)
+        10s       > ask gluetun for its address (routine)
+        ",
+    );
+    assert!(desk.vpn("gluetun").public_address.is_some());
+
+    desk.host.stop("gluetun");
+    desk.hear("gluetun", Happened::Died);
+    assert_eq!(desk.vpn("gluetun").public_address, None);
+}
+
+#[test]
 fn a_vpn_that_is_missing_has_neither_state_nor_id() {
     let mut host = host_with(&["gluetun", "gluetun2"]);
     host.remove("gluetun2");

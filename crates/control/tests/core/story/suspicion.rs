@@ -4,6 +4,7 @@ use crate::desk::{Desk, check, host_with, one_vpn, secs, two_on_each, two_vpns};
 use control::docker::Health;
 use control::event::TunnelStatus;
 use control::snapshot::Overall;
+use control::vpn::Verdict;
 
 const EVERYBODY: [&str; 4] = ["acestream-1", "acestream-2", "acestream-3", "acestream-4"];
 
@@ -74,6 +75,7 @@ fn a_control_server_that_falls_silent_does_not_heal_a_vpn() {
                   VPN 'gluetun' failed: its control server says Stopped, 0 of 1 engine(s) are
                       connected; its engines are hidden
                   engine acestream-1 is hidden: its VPN's tunnel is lost
+                  no engine can be created now: no VPN is healthy; what is missing is created
         ",
     );
 
@@ -221,6 +223,7 @@ fn a_lone_engine_has_to_say_three_times_that_it_is_disconnected() {
                   VPN 'gluetun' failed: all its engines say that they are not connected, 0 of 1
                       engine(s) are connected; its engines are hidden
                   engine acestream-1 is hidden: its VPN's tunnel is lost
+                  no engine can be created now: no VPN is healthy; what is missing is created
         ",
     );
 }
@@ -342,6 +345,50 @@ fn when_no_engine_answers_on_any_vpn_acefleet_suspects_itself() {
 }
 
 #[test]
+fn a_vpn_that_was_failed_for_silence_before_the_others_fell_silent_too_is_not_to_blame() {
+    let mut desk = Desk::at_rest(two_on_each());
+    for name in EVERYBODY {
+        desk.on(name).answers = false;
+        desk.on(name).connected = None;
+    }
+    desk.wait(secs(30));
+    check(
+        desk.transcript(),
+        "
+        1003.755s VPN double-check: VPN 'gluetun2' is doubted: 1 of 2 engine(s) do not answer
+                  VPN double-check: Failed to check engine 00000006cece: Connection timeout
+                  VPN double-check: Failed to check engine 00000008cece: Connection timeout
+                  VPN double-check: None of 2 engine(s) have internet connectivity
+                  VPN 'gluetun2' failed: 1 of 2 engine(s) do not answer, 0 of 2 engine(s) are
+                      connected; its engines are hidden
+                  entering emergency mode
+                  engine acestream-2 is hidden: its VPN's tunnel is lost
+                  engine acestream-4 is hidden: its VPN's tunnel is lost
+        1005.405s VPN double-check: VPN 'gluetun' is doubted: 1 of 2 engine(s) do not answer
+                  VPN double-check: Failed to check engine 00000005cece: Connection timeout
+                  VPN double-check: Failed to check engine 00000007cece: Connection timeout
+                  VPN double-check: None of 2 engine(s) have internet connectivity
+                  VPN 'gluetun' failed: 1 of 2 engine(s) do not answer, 0 of 2 engine(s) are
+                      connected; its engines are hidden
+                  engine acestream-1 is hidden: its VPN's tunnel is lost
+                  engine acestream-3 is hidden: its VPN's tunnel is lost
+                  no engine can be created now: no VPN is healthy; what is missing is created
+        1015.55s  engines on every VPN fail at once: the fault is more likely here
+                  VPN 'gluetun' is healthy: its engines' silence is not its own
+                  VPN 'gluetun2' is healthy: its engines' silence is not its own
+                  leaving emergency mode; what is missing is created
+                  engine acestream-1 is offered
+                  engine acestream-2 is offered
+                  engine acestream-3 is offered
+                  engine acestream-4 is offered
+        1020s     VPN 'gluetun' forwarded port is 40001
+                  VPN 'gluetun2' forwarded port is 40002
+        ",
+    );
+    check(desk.fleet(), "gluetun: 1 3 | gluetun2: 2 4");
+}
+
+#[test]
 fn engines_that_do_not_answer_are_hidden_one_by_one_when_only_their_own_vpn_is_silent() {
     let mut desk = Desk::at_rest(two_on_each());
     for name in ["acestream-1", "acestream-3"] {
@@ -378,7 +425,7 @@ fn a_new_network_ends_a_doubt_that_came_from_engines_of_the_old_one() {
     let mut desk = Desk::at_rest(one_vpn(2));
     desk.on("gluetun").tunnel_up = false;
     desk.wait(secs(25));
-    assert_eq!(desk.vpn("gluetun").verdict, control::vpn::Verdict::Failed);
+    assert_eq!(desk.vpn("gluetun").verdict, Verdict::Failed);
     desk.transcript();
 
     desk.on("gluetun").tunnel_up = true;
@@ -413,5 +460,5 @@ fn an_unhealthy_vpn_that_is_starting_again_is_not_healthy_yet() {
     desk.on("gluetun").health = Health::Starting;
     desk.wait(secs(60));
     check(desk.transcript(), "");
-    assert_eq!(desk.vpn("gluetun").verdict, control::vpn::Verdict::Failed);
+    assert_eq!(desk.vpn("gluetun").verdict, Verdict::Failed);
 }

@@ -27,6 +27,7 @@ fn one_engine_is_created_hidden_and_vouches_for_the_vpn_when_it_is_connected() {
                       engines are hidden
                   creating engine acestream-1 on VPN 'gluetun': nobody can tell whether the VPN
                       works, there is no engine to ask; its first good answer is due by 120.000s
+                  no engine can be created now: no VPN is healthy; what is missing is created
                   > create acestream-1 on gluetun http 19000 https 45000 (nobody can tell whether
                       the VPN works)
                   starting engine acestream-1: it was created and not yet started; its first good
@@ -34,7 +35,7 @@ fn one_engine_is_created_hidden_and_vouches_for_the_vpn_when_it_is_connected() {
                   > start acestream-1 (it was created and not yet started)
         ",
     );
-    check(desk.hidden(), "acestream-1: its VPN's tunnel is lost, next step at 2s");
+    check(desk.hidden(), "acestream-1: its VPN's tunnel is lost, next step at 5s");
 
     desk.wait(secs(5));
     check(
@@ -202,4 +203,27 @@ fn a_refused_creation_of_a_witness_is_not_repeated_at_once() {
                       the VPN works)
         ",
     );
+}
+
+#[test]
+fn an_engine_that_never_answers_is_no_witness_and_does_not_stand_in_the_way_of_one() {
+    let mut desk = Desk::opened(one_vpn(1), host_with(&["gluetun"]));
+    desk.host.engines_answer = false;
+    desk.store_answers(&[]);
+    desk.on("gluetun").health = Health::Unhealthy;
+    desk.wait(secs(10));
+    desk.transcript();
+
+    desk.host.engines_answer = true;
+    desk.wait(secs(600));
+    check(
+        desk.did(),
+        "
+        120.078s  > create acestream-2 on gluetun http 19001 https 45001 (nobody can tell whether
+                      the VPN works)
+                  > start acestream-2 (it was created and not yet started)
+        245s      > remove acestream-1 (it never gave a good answer)
+        ",
+    );
+    check(desk.fleet(), "gluetun: 2");
 }
