@@ -250,13 +250,14 @@ impl Told {
             started_at: None,
             network: listed.network.clone(),
         });
+        // Labels never change, so even an old reading of them is true.
+        known.operation = meaning.operation;
+        known.is_engine = meaning.http_port.is_some();
         if asked < known.touched || known.exists == Exists::No {
             return;
         }
         known.exists = Exists::Surely;
         known.name = listed.name.clone();
-        known.operation = meaning.operation;
-        known.is_engine = meaning.http_port.is_some();
         if listed.state != State::Running {
             known.runs = false;
         }
