@@ -1,8 +1,9 @@
 //! Stories: the language in which named scenarios are told.
 //!
-//! A [`Story`] plays one run in calm weather, where nothing goes wrong but what is told. It reads in three kinds of
-//! sentences: what befalls somebody (`acts`), how long it goes on, and what must be so then (`findings`). Every
-//! checker watches each step. A test that fails ends with the journal and the end of the trace, whoever panicked.
+//! A [`Story`] plays one run in calm weather, where nothing goes wrong but what is told. It reads in three
+//! kinds of sentences: what befalls somebody (`acts`), how long it goes on, and what must be so then
+//! (`findings`). Every checker watches each step. A test that fails ends with the journal and the end of the
+//! trace, whoever panicked.
 
 mod acts;
 mod findings;

@@ -55,8 +55,8 @@ impl Story {
         self.by_hand(Deed::To(id, Work::Start));
     }
 
-    /// Somebody creates an engine of ours by hand, with this number, where and with the HTTP port that he likes.
-    /// Its label names an operation that nobody remembers.
+    /// Somebody creates an engine of ours by hand, with this number, where and with the HTTP port that he
+    /// likes. Its label names an operation that nobody remembers.
     pub fn somebody_creates_an_engine(&mut self, number: u32, vpn: Option<VpnId>, http: u16) {
         let create = Create {
             name: engine_name(number),

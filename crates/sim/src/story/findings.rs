@@ -1,7 +1,7 @@
 //! What must be so in a story. A finding that is not so panics, and says what is so instead.
 //!
-//! Findings about offers, verdicts and the journal ask what acefleet shows; findings about engines, and about what
-//! has become of them in this chapter, ask what really exists.
+//! Findings about offers, verdicts and the journal ask what acefleet shows; findings about engines, and about
+//! what has become of them in this chapter, ask what really exists.
 
 use super::Story;
 use super::ledger::Change;

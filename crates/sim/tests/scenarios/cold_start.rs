@@ -3,8 +3,8 @@
 use sim::story::{GLUETUN, GLUETUN2, Stage, Story, millis, secs, two_vpns, without_vpn};
 use sim::world::Span;
 
-/// The second VPN's container is run 10 s before acefleet starts, and needs so long for its tunnel; Docker calls it
-/// `starting` until then.
+/// The second VPN's container is run 10 s before acefleet starts, and needs so long for its tunnel; Docker
+/// calls it `starting` until then.
 fn the_second_vpn_needs(tunnel: u64) -> Stage {
     two_vpns().engines(10).begins_after(secs(300)).comes_just_before(GLUETUN2, secs(10)).weather(|weather| {
         weather.tunnel_boot = Span::secs(tunnel, tunnel);

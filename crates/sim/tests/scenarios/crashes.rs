@@ -7,8 +7,8 @@ use sim::world::VpnFault;
 /// How long acefleet is away.
 const DOWNTIME: std::time::Duration = millis(500);
 
-/// Plays the same story once for each of its steps, with a crash after that step. `ends_well` is what must be so
-/// once the fleet has settled, beside five and five.
+/// Plays the same story once for each of its steps, with a crash after that step. `ends_well` is what must be
+/// so once the fleet has settled, beside five and five.
 fn at_every_step(
     begins: impl Fn() -> Story,
     befalls: impl Fn(&mut Story),

@@ -5,11 +5,12 @@ use sim::story::{millis, secs};
 use sim::world::DockerFault;
 use std::time::Duration;
 
-/// From the beginning of a failover to Docker's trouble: before anything is known, while it is noticed, while engines
-/// are given up, after that.
+/// From the beginning of a failover to Docker's trouble: before anything is known, while it is noticed, while
+/// engines are given up, after that.
 const MOMENTS: [Duration; 8] =
     [millis(0), millis(3), millis(60), millis(700), millis(4_990), millis(5_150), secs(9), secs(35)];
-/// Less than it takes to notice, longer than that, longer than DOCKER_TIMEOUT_S, longer than every wait of a failover.
+/// Less than it takes to notice, longer than that, longer than DOCKER_TIMEOUT_S, longer than every wait of a
+/// failover.
 const LONG: [Duration; 4] = [secs(1), secs(8), secs(40), secs(100)];
 
 fn in_the_middle_of_each_failover(trouble: DockerFault) {
@@ -22,7 +23,8 @@ fn in_the_middle_of_each_failover(trouble: DockerFault) {
                 story.pass(moment);
                 story.docker().suffers_for(long, trouble);
                 failover.ends_well(&mut story);
-                // A name is held until somebody confirms that its container is gone; a Docker that denies does not.
+                // A name is held until somebody confirms that its container is gone; a Docker that denies
+                // does not.
                 if trouble != DockerFault::DeniesAndDoes {
                     story.now().numbered(1..=10);
                 }

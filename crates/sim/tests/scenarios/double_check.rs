@@ -149,4 +149,6 @@ fn a_vpn_that_bounces_while_its_health_check_lies_is_saved_by_a_witness() {
     story.vpn(GLUETUN).dies_by_itself();
     story.within(millis(20)).offered(0);
     story.within(secs(90)).is_healthy(GLUETUN).offered(3);
+    // The witness is one of them.
+    story.now().the_same_engines_as_before().restarted_in_place(3);
 }

@@ -1,7 +1,8 @@
-//! A VPN that is stopped while Docker is silent: nothing is forgotten, and what acefleet does not remember the labels
-//! tell.
+//! A VPN that is stopped while Docker is silent: nothing is forgotten, and what acefleet does not remember
+//! the labels tell.
 
 use crate::failovers::five_and_five;
+use control::snapshot::BlockedCode;
 use sim::story::{GLUETUN, GLUETUN2, secs};
 
 #[test]
@@ -11,7 +12,11 @@ fn no_engine_leaves_the_state_while_docker_is_silent() {
     story.vpn(GLUETUN).is_stopped_by_a_person();
     story.until("the VPN has ended", |story| !story.world().truth_vpn(GLUETUN).running);
     story.docker().freezes_for(secs(45));
-    story.throughout(secs(44), |now| {
+    story.within(secs(6)).that(|story| match story.snapshot().blocked.map(|blocked| blocked.code) {
+        Some(BlockedCode::DockerUnavailable) => Ok(()),
+        other => Err(format!("creating engines is blocked by {other:?}")),
+    });
+    story.throughout(secs(38), |now| {
         now.that(|story| match story.snapshot().engines.len() {
             10 => Ok(()),
             count => Err(format!("{count} engines are shown")),

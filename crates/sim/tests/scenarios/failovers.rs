@@ -36,7 +36,8 @@ impl Failover {
         story.lasts_for(self.fault, self.lasts);
     }
 
-    /// However it went, the fleet is as it was: five and five, nothing left over, nothing of the other VPN touched.
+    /// However it went, the fleet is as it was: five and five, nothing left over, nothing of the other VPN
+    /// touched.
     pub(crate) fn ends_well(self, story: &mut Story) {
         story.pass(self.lasts);
         story.until_settled();
@@ -47,8 +48,8 @@ impl Failover {
     }
 }
 
-/// The first VPN has another network: its engines were restarted in place, but for the one whose forwarded port
-/// went with the old network; that one was made anew under its name and its HTTP port.
+/// The first VPN has another network: its engines were restarted in place, but for the one whose forwarded
+/// port went with the old network; that one was made anew under its name and its HTTP port.
 pub(crate) fn was_repaired_in_place(now: Finding<'_>) -> Finding<'_> {
     let now = now.restarted_in_place(4).removed(1).created(1).no_engine_was_touched_on(GLUETUN2);
     now.offered_on(GLUETUN, 5).numbered(1..=10).http_ports_on(GLUETUN, 19_000..=19_004)

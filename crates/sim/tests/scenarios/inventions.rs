@@ -1,4 +1,5 @@
-//! Events that nobody has any reason to tell: about containers, operations and names that exist, existed, or never did.
+//! Events that nobody has any reason to tell: about containers, operations and names that exist, existed, or
+//! never did.
 
 use crate::contradictions::Shame;
 use control::Event;

@@ -1,6 +1,7 @@
 //! Tunnels that are lost while the VPN's container runs: engines are held, and let go only where that helps.
 
 use sim::story::{GLUETUN, GLUETUN2, Story, millis, one_vpn, secs, two_vpns};
+use sim::world::EngineFault;
 
 #[test]
 fn engines_are_held_while_the_tunnel_is_lost_for_less_than_the_timeout() {
@@ -29,6 +30,22 @@ fn without_the_setting_no_engine_is_restarted_after_the_tunnel_is_back() {
     story.vpn(GLUETUN).gets_its_tunnel_back();
     story.until_settled();
     story.now().no_engine_was_touched().offered_on(GLUETUN, 5);
+}
+
+#[test]
+fn an_engine_that_does_not_reconnect_stays_hidden_until_it_does() {
+    let stage = two_vpns().engines(10).settings(|settings| settings.vpn_restart_engines_on_reconnect = false);
+    let mut story = Story::of_settled(stage);
+    story.chapter("the tunnel is lost and comes back, for all engines but one");
+    story.vpn(GLUETUN).loses_its_tunnel();
+    story.within(secs(6)).is_failed(GLUETUN);
+    story.engine(3).suffers_from(EngineFault::Disconnected);
+    story.vpn(GLUETUN).gets_its_tunnel_back();
+    story.within(secs(10)).is_healthy(GLUETUN).offered_on(GLUETUN, 4).hides_engine(3);
+    story.throughout(secs(60), |now| now.offered_on(GLUETUN, 4).hides_engine(3));
+    story.engine(3).recovers_from(EngineFault::Disconnected);
+    story.within(secs(25)).offers_engine(3);
+    story.now().no_engine_was_touched();
 }
 
 #[test]

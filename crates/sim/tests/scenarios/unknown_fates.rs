@@ -1,10 +1,11 @@
-//! Operations whose end nobody tells: what they were to create is waited for, found or given up, and never doubled.
+//! Operations whose end nobody tells: what they were to create is waited for, found or given up, and never
+//! doubled.
 
 use sim::story::{GLUETUN, GLUETUN2, Story, millis, one_vpn, secs};
 use sim::world::Span;
 
-/// Acefleet has its first complete look 10 ms after its start, and sends its creations then; Docker has carried
-/// them out 100 ms later.
+/// Acefleet has its first complete look 10 ms after its start, and sends its creations then; Docker has
+/// carried them out 100 ms later.
 const BEFORE_CREATIONS: std::time::Duration = millis(9);
 const DURING_CREATIONS: std::time::Duration = millis(50);
 

@@ -1,4 +1,5 @@
-//! VPN containers that are killed, die, are recreated, paused or stopped: their network is gone, or stands still.
+//! VPN containers that are killed, die, are recreated, paused or stopped: their network is gone, or stands
+//! still.
 
 use crate::failovers::{five_and_five, was_repaired_in_place};
 use control::snapshot::Overall;
