@@ -3,7 +3,7 @@
 use super::ports::http_range;
 use crate::ids::VpnId;
 use crate::settings::Settings;
-use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 
 /// The most containers that may exist: the operator's limits, and the ports there are.
 pub fn limit(settings: &Settings) -> usize {
@@ -12,10 +12,25 @@ pub fn limit(settings: &Settings) -> usize {
         settings.port_range_host.len()
     } else {
         limit = limit.min(settings.max_active_replicas);
-        let vpns = 0..u16::try_from(settings.vpns.len()).unwrap_or(u16::MAX);
-        vpns.flat_map(|vpn| http_range(Some(VpnId(vpn)), settings)).collect::<BTreeSet<_>>().len()
+        ports_of_vpns(settings)
     };
     limit.min(ports)
+}
+
+/// The HTTP ports that engines on VPNs may get; ranges may overlap, and VPNs without one share a pool. Counted by
+/// ranges: this is asked for with every decision, and there are more ports than VPNs.
+fn ports_of_vpns(settings: &Settings) -> usize {
+    let vpns = (0..).map(VpnId).take(settings.vpns.len());
+    let ranges = vpns.map(|vpn| http_range(Some(vpn), settings)).filter(|range| !range.is_empty());
+    let mut ranges: Vec<_> =
+        ranges.map(|range| (usize::from(*range.start()), usize::from(*range.end()) + 1)).collect();
+    ranges.sort_unstable();
+    let (mut ports, mut counted_to) = (0, 0);
+    for (start, end) in ranges {
+        ports += end.saturating_sub(start.max(counted_to));
+        counted_to = counted_to.max(end);
+    }
+    ports
 }
 
 /// How many engines should serve.

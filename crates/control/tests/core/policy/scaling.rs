@@ -19,6 +19,10 @@ fn the_limit_is_the_tightest_of_the_operators_limits_and_the_ports() {
         ("PORT_RANGE_HOST with VPNs", Settings { port_range_host: 19_000..=19_004, ..two_vpns() }, 20),
         ("ranges add up", ranges(19_100..=19_103, 19_200..=19_202), 7),
         ("ranges that overlap count once", ranges(19_100..=19_103, 19_102..=19_105), 6),
+        ("in whatever order they stand", ranges(19_102..=19_105, 19_100..=19_103), 6),
+        ("a range within another adds nothing", ranges(19_100..=19_109, 19_103..=19_104), 10),
+        ("a range may go up to the last port", ranges(65_530..=65_535, 65_535..=65_535), 6),
+        ("ranges that touch count in full", ranges(19_100..=19_103, 19_104..=19_104), 5),
         (
             "a reversed range is empty",
             ranges(std::ops::RangeInclusive::new(19_103, 19_100), 19_200..=19_201),
