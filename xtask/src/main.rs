@@ -3,8 +3,10 @@
 //! This file knows the commands, their help and their exit codes. What a command does is in the file
 //! of its name; how a program is started is in `house`.
 
+mod bench;
 mod canaries;
 mod house;
+mod mutants;
 mod sim;
 mod test;
 mod tidy;
@@ -41,6 +43,18 @@ const COMMANDS: &[Command] = &[
         args: "",
         what: "break each policy on purpose, and see that a checker notices",
         run: canaries::command,
+    },
+    Command {
+        name: "mutants",
+        args: "[ARGS]",
+        what: "change each policy in one place at a time, and see that a test notices; ARGS are cargo-mutants' own",
+        run: mutants::command,
+    },
+    Command {
+        name: "bench",
+        args: "[NAME [ARGS]]",
+        what: "measure: printed, not judged; without a name the benches are listed",
+        run: bench::command,
     },
     Command {
         name: "tidy",
