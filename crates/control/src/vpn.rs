@@ -267,9 +267,10 @@ impl Vpn {
     }
 
     /// The network that engines can be in now; `None` while there is none, or it is not known yet.
-    pub fn current(&self) -> Option<Generation> {
-        self.generation
-            .filter(|generation| self.has_network() && self.container_id() == Some(generation.container))
+    pub fn current(&self) -> Option<&Generation> {
+        // By reference: this is asked for several times for each engine with every decision.
+        let Presence::Present { id, state, .. } = &self.container else { return None };
+        self.generation.as_ref().filter(|generation| state.has_network() && generation.container == *id)
     }
 
     /// Whether what is believed of it has been confirmed since anything last happened to it.

@@ -9,12 +9,13 @@ use crate::docker::{Happened, Listed, Listing, Notice, State};
 use crate::engine::Engine;
 use crate::event::{Outcome, RememberedStream, Report};
 use crate::fleet::Stranger;
-use crate::ids::{OpId, VpnId};
+use crate::ids::{Name, OpId, VpnId};
 use crate::journal::{Expect, Subject, What};
 use crate::mark::Mark;
 use crate::operation::{Fate, Task};
 use crate::time::Time;
 use crate::vpn::Presence;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -93,19 +94,22 @@ impl Control {
     }
 
     fn believe_listing(&mut self, listing: &Listing, asked: Time) {
+        // By name, once: to compare each container's name with each VPN's would take longer than all the rest.
+        let vpns: BTreeMap<Name, VpnId> =
+            self.fleet.vpns.iter().map(|vpn| (vpn.name().clone(), vpn.id)).collect();
+        let mut unlisted: BTreeSet<VpnId> = vpns.values().copied().collect();
         for listed in &listing.containers {
-            match self.fleet.vpn_named(&listed.name) {
-                Some(vpn) => self.compare_vpn(vpn, Some(listed), asked),
+            match vpns.get(&listed.name) {
+                Some(vpn) => {
+                    unlisted.remove(vpn);
+                    self.compare_vpn(*vpn, Some(listed), asked);
+                }
                 None if listed.ours => self.compare_container(listed, asked),
                 None => self.note_stranger(listed, asked),
             }
         }
-        let vpns: Vec<_> = self.fleet.vpns.iter().map(|vpn| vpn.id).collect();
-        for vpn in vpns {
-            let listed = listing.containers.iter().any(|listed| &listed.name == self.fleet.vpn(vpn).name());
-            if !listed {
-                self.compare_vpn(vpn, None, asked);
-            }
+        for vpn in unlisted {
+            self.compare_vpn(vpn, None, asked);
         }
         // Absence from a listing removes nothing: an inspection has to say so.
         let missed = |engine: &&Engine| engine.listed != asked && engine.believes(asked);

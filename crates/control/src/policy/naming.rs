@@ -18,7 +18,9 @@ impl Numbers {
 
     /// The name with the lowest free number, which is taken then.
     pub fn lowest_free(&mut self) -> Name {
-        self.claim((1..).find(|number| !self.0.contains(number)).unwrap_or(u32::MAX))
+        // The numbers that are taken from one on without a gap, walked along: to look each of them up takes far longer.
+        let row = self.0.range(1..).zip(1..).take_while(|(taken, number)| *taken == number).count();
+        self.claim(u32::try_from(row).map_or(u32::MAX, |row| row.saturating_add(1)))
     }
 
     /// The name with the number above the highest that is taken. What the mission forbids: for a canary.
