@@ -261,6 +261,7 @@ impl Drive {
         let revision = self.core.revision();
         let begun = Instant::now();
         self.core.handle(self.host.now, event);
+        while self.core.poll_message().is_some() {}
         while let Some(command) = self.core.poll_command() {
             self.commands.push(command);
         }
@@ -282,6 +283,11 @@ impl Drive {
             Action::Create(_) => (60, 150),
             Action::Start(_) | Action::Restart { .. } => (200, 500),
             Action::Remove(_) => (80, 200),
+            Action::Stop { .. } => (200, 10_000),
+            Action::ClearCache(_) => (50, 200),
+            Action::Tell { .. } => (100, 2_000),
+            Action::Open { .. } => (500, 5_000),
+            Action::AskSession { .. } | Action::Close { .. } => (3, 15),
             Action::Probe { .. } => (3, 15),
             Action::Ask { .. } => (2, 20),
         };
@@ -299,6 +305,12 @@ const fn kind(action: &Action) -> &'static str {
         Action::Start(_) => "started",
         Action::Restart { .. } => "restarted",
         Action::Remove(_) => "removed",
+        Action::Stop { .. } => "stopped",
+        Action::ClearCache(_) => "cache cleared",
+        Action::Tell { .. } => "control server told",
+        Action::Open { .. } => "session opened",
+        Action::AskSession { .. } => "session answered",
+        Action::Close { .. } => "session closed",
         Action::Probe { .. } => "engine answered",
         Action::Ask { .. } => "control server answered",
     }

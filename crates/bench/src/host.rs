@@ -104,6 +104,15 @@ impl Host {
                 self.remove(*id);
                 Report::Carried
             }
+            Action::Stop { id, .. } => {
+                self.stop(*id);
+                Report::Carried
+            }
+            Action::ClearCache(_) => return Some(Outcome::Refused(Refusal::NoShell)),
+            // Nobody watches here, and nobody mends a tunnel.
+            Action::Tell { .. } | Action::Open { .. } | Action::AskSession { .. } | Action::Close { .. } => {
+                return None;
+            }
             Action::Probe { engine, .. } => Report::Probe(self.probe(*engine)?),
             Action::Ask { vpn, question } => self.ask(*vpn, *question)?,
         };

@@ -25,6 +25,10 @@ pub enum Wake {
     Look(ContainerId),
     /// When the fate of an operation is to be asked for again.
     AskFate(OpId),
+    /// When idle engines are to be looked through.
+    ReviewIdle,
+    /// When sessions are to be asked after again.
+    AskSessions,
     /// When a decision that had to wait falls due.
     Decide,
 }
@@ -57,6 +61,25 @@ impl Agenda {
         if let Some(at) = self.at.remove(&wake) {
             self.queue.remove(&(at, wake));
         }
+    }
+
+    /// The engines that are to be probed, in the order of their ids.
+    pub fn probed(&self) -> impl Iterator<Item = ContainerId> {
+        let first = Wake::Probe(ContainerId::from_bytes([0; 32]));
+        self.at.range(first..).map_while(|(wake, _)| match wake {
+            Wake::Probe(id) => Some(*id),
+            Wake::Ping
+            | Wake::List
+            | Wake::InspectVpn(_)
+            | Wake::AskTunnel(_)
+            | Wake::AskPorts(_)
+            | Wake::DoubleCheck(_)
+            | Wake::Look(_)
+            | Wake::AskFate(_)
+            | Wake::ReviewIdle
+            | Wake::AskSessions
+            | Wake::Decide => None,
+        })
     }
 
     /// When it wakes for `wake`.

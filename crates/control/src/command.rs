@@ -2,7 +2,9 @@
 //!
 //! A command says what, never how: no image names, no HTTP, no retry. Adapters do not interpret causes.
 
-use crate::ids::{ContainerId, Name, OpId, SpecHash, VpnId};
+use crate::ids::{ContainerId, Name, OpId, SessionId, SpecHash, VpnId};
+use crate::request::Wanted;
+use alloc::sync::Arc;
 use core::fmt;
 use core::time::Duration;
 
@@ -39,8 +41,17 @@ pub enum Action {
         /// How long it may take to stop by itself.
         grace: Duration,
     },
+    /// Stop a container, killing it after `grace`. It stays, exited.
+    Stop {
+        /// The container.
+        id: ContainerId,
+        /// How long it may take to stop by itself.
+        grace: Duration,
+    },
     /// Kill and remove a container.
     Remove(ContainerId),
+    /// Clear an engine's cache, by running a command in it.
+    ClearCache(ContainerId),
     /// Ask an engine how it is: its status and its network connection.
     Probe {
         /// The engine.
@@ -57,6 +68,75 @@ pub enum Action {
         /// What to ask.
         question: Question,
     },
+    /// Tell a VPN's control server what to do with its tunnel.
+    Tell {
+        /// The VPN.
+        vpn: VpnId,
+        /// What it is to do.
+        order: TunnelOrder,
+    },
+    /// Have an engine open a playback session.
+    Open {
+        /// The session, for the data plane: it reads it once it is routed to.
+        session: SessionId,
+        /// Whom to ask.
+        at: Address,
+        /// What to play.
+        content: Content,
+    },
+    /// Ask an engine how a session is.
+    AskSession {
+        /// Whom to ask.
+        at: Address,
+        /// Path and query of the session's stat URL.
+        path: Arc<str>,
+    },
+    /// Have an engine close a session.
+    Close {
+        /// Whom to ask.
+        at: Address,
+        /// Path and query of the session's command URL.
+        path: Arc<str>,
+    },
+}
+
+/// Where an engine answers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Address {
+    /// The engine.
+    pub engine: ContainerId,
+    /// The VPN in whose network it lives; without one, its own.
+    pub vpn: Option<VpnId>,
+    /// Its HTTP port there.
+    pub port: u16,
+}
+
+/// What a control server can be told.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum TunnelOrder {
+    /// Take the tunnel down.
+    Stop,
+    /// Bring the tunnel up.
+    Run,
+}
+
+/// What can be played.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Content {
+    /// How it is named.
+    pub kind: KeyType,
+    /// Its name.
+    pub key: Arc<str>,
+}
+
+/// How something that can be played is named.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[allow(missing_docs, reason = "AceStream's own words")]
+pub enum KeyType {
+    ContentId,
+    Infohash,
+    Url,
+    Magnet,
 }
 
 /// Which container to inspect.
@@ -90,6 +170,8 @@ pub struct Create {
     pub ports: Ports,
     /// Written on it as a label.
     pub spec: SpecHash,
+    /// What somebody who asked for it wants beside.
+    pub wanted: Option<Arc<Wanted>>,
 }
 
 /// The ports of one engine.
@@ -116,14 +198,33 @@ impl Action {
             Self::Remove(_) => "remo",
             Self::Probe { .. } => "prob",
             Self::Ask { .. } => "askv",
+            Self::Stop { .. } => "stop",
+            Self::ClearCache(_) => "cach",
+            Self::Tell { .. } => "tell",
+            Self::Open { .. } => "open",
+            Self::AskSession { .. } => "asks",
+            Self::Close { .. } => "clos",
         }
     }
 
     /// It changes what exists, so Docker must be in sight when it is sent.
     pub const fn changes_containers(&self) -> bool {
         match self {
-            Self::Create(_) | Self::Start(_) | Self::Restart { .. } | Self::Remove(_) => true,
-            Self::Ping | Self::List | Self::Inspect(_) | Self::Probe { .. } | Self::Ask { .. } => false,
+            Self::Create(_)
+            | Self::Start(_)
+            | Self::Restart { .. }
+            | Self::Stop { .. }
+            | Self::Remove(_)
+            | Self::ClearCache(_) => true,
+            Self::Ping
+            | Self::List
+            | Self::Inspect(_)
+            | Self::Probe { .. }
+            | Self::Ask { .. }
+            | Self::Tell { .. }
+            | Self::Open { .. }
+            | Self::AskSession { .. }
+            | Self::Close { .. } => false,
         }
     }
 }
@@ -169,6 +270,50 @@ pub enum Cause {
     ArrivedLate,
     /// It shares a name or a port with another engine of ours.
     Clashes,
+    /// It has not answered for too long.
+    Unhealthy,
+    /// Its VPN forwards another port than the one it was created with.
+    Misported,
+    /// Its VPN has a forwarded port that no engine carries.
+    CarrierNeeded,
+    /// Another engine carries the forwarded port in its place.
+    CarrierCame,
+    /// Its VPN has more engines than another that has room.
+    Rebalanced,
+    /// It serves nobody, and more engines serve than should.
+    Surplus,
+    /// It cannot serve, and its place is needed by one that can.
+    SeatNeeded,
+    /// It was created from other settings than the present ones.
+    Outdated,
+    /// It is outside the VPNs' networks.
+    Leaks,
+    /// A VPN's control server says that its tunnel is stopped, and nobody else will start it.
+    TunnelStopped,
+    /// A VPN's tunnel has been lost for some time.
+    TunnelLost,
+    /// A VPN stays failed.
+    StaysFailed,
+    /// A VPN's container was stopped by somebody, and not started again.
+    StoppedByPerson,
+    /// A person asked for it.
+    Operator,
+    /// A person asked that its VPN be drained.
+    VpnDrained,
+    /// It comes in place of one that does not answer.
+    ReplacesUnhealthy,
+    /// Somebody asked for an engine.
+    Ordered,
+    /// It is not used any more.
+    BecameIdle,
+    /// A viewer wants to watch it.
+    ViewerWaits,
+    /// The session that its viewers were sent delivers nothing any more.
+    SessionLost,
+    /// Its stream is to be played elsewhere.
+    StreamMoves,
+    /// Nobody watches it there any more.
+    NobodyWatches,
 }
 
 impl fmt::Display for Cause {
@@ -192,7 +337,29 @@ impl fmt::Display for Cause {
             Self::StartFailed => "it could not be started",
             Self::BootFailed => "it never gave a good answer",
             Self::ArrivedLate => "it arrived although nobody waits for it",
+            Self::ViewerWaits => "a viewer waits for it",
+            Self::SessionLost => "the session before is lost",
+            Self::StreamMoves => "its engine is no longer to be used for it",
+            Self::NobodyWatches => "nobody watches it there any more",
             Self::Clashes => "another engine has its name or port",
+            Self::Unhealthy => "it has not answered for too long",
+            Self::Misported => "its VPN forwards another port now",
+            Self::CarrierNeeded => "no engine carries the VPN's forwarded port",
+            Self::CarrierCame => "another engine carries the forwarded port in its place",
+            Self::Rebalanced => "its VPN has more engines than another",
+            Self::Surplus => "more engines serve than should",
+            Self::Outdated => "it was created from other settings",
+            Self::Leaks => "it is outside the VPNs' networks",
+            Self::TunnelStopped => "its tunnel is stopped, and nobody else will start it",
+            Self::TunnelLost => "its tunnel has been lost for some time",
+            Self::StaysFailed => "it stays failed",
+            Self::StoppedByPerson => "somebody stopped it and did not start it again",
+            Self::VpnDrained => "a person asked that its VPN be drained",
+            Self::ReplacesUnhealthy => "another one does not answer",
+            Self::Operator => "a person asked for it",
+            Self::SeatNeeded => "its place is needed by an engine that can serve",
+            Self::Ordered => "somebody asked for an engine",
+            Self::BecameIdle => "it is not used any more",
         })
     }
 }

@@ -3,15 +3,29 @@
 //! What it hears is in `hear`, what it looks at in `look`, what follows in `decide` (with `judge` for VPNs and
 //! `create` for creations), what it shows in `show`.
 
+mod breakers;
+mod caches;
 mod create;
 mod decide;
+mod foreign;
+mod forward;
 mod hear;
 mod hear_containers;
 mod hear_fates;
+mod hear_streams;
 mod hear_vpns;
 mod judge;
+mod leave;
 mod look;
+mod mend;
+mod orders;
+mod requests;
+mod sabotage;
+mod sessions;
 mod show;
+mod show_streams;
+mod streams;
+mod witness;
 
 use crate::agenda::{Agenda, Wake};
 use crate::canary::{Canary, Sabotage};
@@ -22,18 +36,24 @@ use crate::fleet::Fleet;
 use crate::ids::{ContainerId, OpId, VpnId};
 use crate::journal::{Expect, Journal, Subject, What, Why};
 use crate::mark::Marks;
+use crate::message::Message;
 use crate::operation::{Fate, Operation, Operations, Task};
+use crate::policy::foreign::Hand;
 use crate::policy::offering::Standing;
 use crate::rng::Rng;
 use crate::settings::Settings;
+use crate::stream::Streams;
 use crate::time::Time;
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 use look::{Docker, Sight};
 
 /// Decisions taken after one event; what is left is decided at once, after the commands have been drained.
 const DECISION_ROUNDS_MAX: u32 = 4;
+/// An engine that still has viewers gets this long to stop by itself before it is killed.
+const STOP_GRACE: Duration = Duration::from_secs(10);
 
 /// The one place that decides. See the crate's head for how to drive it.
 #[derive(Debug)]
@@ -54,10 +74,13 @@ pub struct Control {
     sabotage: Sabotage,
     /// Commands decided and not yet polled.
     outbox: VecDeque<Command>,
+    /// Messages decided and not yet polled.
+    messages: VecDeque<Message>,
+    streams: Streams,
     docker: Docker,
     sight: Sight,
-    /// Ids that say they are ours and have not been inspected.
-    curious: BTreeSet<ContainerId>,
+    /// Ids that say they are ours and have not been inspected, and when something last happened to each meanwhile.
+    curious: BTreeMap<ContainerId, Option<Time>>,
     /// Streams that the store remembers, on engines that have not been seen yet.
     remembered: Vec<RememberedStream>,
     /// The store could tell what it remembers.
@@ -66,8 +89,24 @@ pub struct Control {
     emergency: Option<Time>,
     /// Engines on every VPN fail at once: nothing they do is held against them.
     blind: bool,
+    /// When that last began or ended: what engines had left unanswered by then says nothing of their VPNs.
+    blind_until: Time,
+    /// When an engine that was watched was last replaced for its health.
+    replaced_used_at: Option<Time>,
+    /// Idle engines are to be looked through: those that have been idle for so long may go.
+    idle_review: Option<Duration>,
+    /// An engine has come to a VPN that has fewer than another, and none has gone from the other for it yet.
+    rebalancing: bool,
     /// Refused creations.
     create_retry: Retry,
+    /// Creations that failed too often.
+    breakers: breakers::Breakers,
+    /// Engines that clients have asked for.
+    orders: orders::Orders,
+    /// What somebody else does to containers of ours.
+    hand: Hand,
+    /// Images in which no command can be run.
+    shellless: BTreeSet<Arc<str>>,
     /// A container of ours was met that no operation explains: it may clash with another.
     newcomers: bool,
     /// Why nothing can be created, if so.
@@ -91,14 +130,18 @@ impl Control {
             settings.gluetun_health_check_interval,
             settings.gluetun_port_check_interval,
             settings.health_check_interval,
+            settings.autoscale_interval,
+            settings.collect_interval,
         ];
         assert!(!intervals.contains(&Duration::ZERO), "an interval is zero");
         let mut rng = Rng::new(seed);
+        let breakers = breakers::Breakers::new(&settings);
         let fleet = Fleet::new(&settings);
         let vpns = || fleet.vpns.iter().map(|vpn| vpn.id);
         let mut agenda = Agenda::default();
         agenda.set(Wake::Ping, now);
         agenda.set(Wake::List, now);
+        agenda.set(Wake::ReviewIdle, now + settings.autoscale_interval);
         for vpn in vpns() {
             agenda.set(Wake::InspectVpn(vpn), now);
             agenda.set(Wake::AskTunnel(vpn), now);
@@ -113,18 +156,28 @@ impl Control {
             now,
             fleet,
             agenda,
+            breakers,
             settings,
             journal: Journal::default(),
             marks: Marks::default(),
             sabotage: Sabotage::default(),
             outbox: VecDeque::new(),
+            messages: VecDeque::new(),
+            streams: Streams::default(),
             docker: Docker::default(),
-            curious: BTreeSet::new(),
+            curious: BTreeMap::new(),
             remembered: Vec::new(),
             store_answered: false,
             emergency: None,
             blind: false,
+            blind_until: Time::ZERO,
+            replaced_used_at: None,
+            idle_review: None,
+            rebalancing: false,
             create_retry: Retry::default(),
+            orders: orders::Orders::default(),
+            hand: Hand::default(),
+            shellless: BTreeSet::new(),
             newcomers: false,
             blocked: None,
             dirty: false,
@@ -145,7 +198,8 @@ impl Control {
     /// If commands of the event before have not been polled, or if time runs backwards: both are mistakes of
     /// the driver. Never because of what an event says.
     pub fn handle(&mut self, now: Time, event: Event) {
-        assert!(self.outbox.is_empty(), "handle one event, drain the commands, then wait");
+        let drained = self.outbox.is_empty() && self.messages.is_empty();
+        assert!(drained, "handle one event, drain the commands, then wait");
         assert!(now >= self.now, "time runs backwards");
         self.now = now;
         match event {
@@ -154,6 +208,11 @@ impl Control {
             Event::Docker(notice) => self.hear_notice(&notice),
             Event::DockerStreamOpened => self.look_at_all(),
             Event::StoreAnswered(answer) => self.hear_store(answer),
+            Event::PortsPushed { vpn, ports } => self.hear_pushed(vpn, &ports),
+            Event::Asked { request, what } => self.hear_request(request, &what),
+            Event::ViewerCame { viewer, content } => self.hear_viewer(viewer, content),
+            Event::ViewerLeft(viewer) => self.hear_viewer_left(viewer),
+            Event::SessionBroke(session) => self.hear_session_broke(session),
         }
         while let Some(wake) = self.agenda.take_due(now) {
             self.wake(wake);
@@ -173,6 +232,11 @@ impl Control {
     /// The next command to carry out. Drain before the next event.
     pub fn poll_command(&mut self) -> Option<Command> {
         self.outbox.pop_front()
+    }
+
+    /// The next message to pass on. Drain before the next event.
+    pub fn poll_message(&mut self) -> Option<Message> {
+        self.messages.pop_front()
     }
 
     /// When it wants to be woken, and why.
@@ -232,12 +296,20 @@ impl Control {
     fn timeout(&self, action: &Action) -> Duration {
         match action {
             Action::Ping => self.settings.ping_timeout,
-            Action::List | Action::Inspect(_) | Action::Create(_) | Action::Start(_) | Action::Remove(_) => {
-                self.settings.docker_timeout
+            Action::List
+            | Action::Inspect(_)
+            | Action::Create(_)
+            | Action::Start(_)
+            | Action::Remove(_)
+            | Action::ClearCache(_) => self.settings.docker_timeout,
+            Action::Restart { grace, .. } | Action::Stop { grace, .. } => {
+                self.settings.docker_timeout + *grace
             }
-            Action::Restart { grace, .. } => self.settings.docker_timeout + *grace,
             Action::Probe { .. } => self.settings.probe_timeout,
             Action::Ask { .. } => self.settings.gluetun_timeout,
+            Action::Tell { .. } => self.settings.gluetun_tell_timeout,
+            Action::Open { .. } => self.settings.startup_timeout,
+            Action::AskSession { .. } | Action::Close { .. } => self.settings.probe_timeout,
         }
     }
 
@@ -254,15 +326,19 @@ impl Control {
                 What::Restart,
                 self.expect_answer(),
             ),
+            Changing::Stopping => {
+                (Action::Stop { id, grace: STOP_GRACE }, Task::Stop(id), What::Stop, Expect::Removal)
+            }
             Changing::Removing => (Action::Remove(id), Task::Remove(id), What::Remove, Expect::Removal),
         };
+        let what = if cause == Cause::Misported { What::StopCarrier } else { what };
         self.write(subject, what, why, expect);
         let op = self.send(cause, action, task);
         if let Some(engine) = self.fleet.engines.get_mut(&id) {
             engine.operation = Some((op, changing));
             engine.touched = self.now;
             engine.stand(Standing::Hidden(changing.reason()), self.now);
-            if changing == Changing::Removing {
+            if matches!(changing, Changing::Stopping | Changing::Removing) {
                 engine.condemned = Some(cause);
             }
         }
@@ -290,7 +366,7 @@ impl Control {
         match self.fleet.engines.get_mut(&id) {
             Some(engine) => engine.inspecting = Some(op),
             None => {
-                self.curious.insert(id);
+                self.curious.insert(id, None);
             }
         }
     }

@@ -8,6 +8,7 @@ use crate::event::ProbeReport;
 use crate::ids::{ContainerId, Name, OpId, SpecHash, VpnId};
 use crate::labels::Labels;
 use crate::operation::Operation;
+use crate::policy;
 use crate::policy::offering::{Reason, Standing};
 use crate::policy::repair::DOCKER_RESTART_GRACE;
 use crate::time::{Stamp, Time};
@@ -71,13 +72,21 @@ pub struct Engine {
     pub exits: [Option<Time>; EXITS_REMEMBERED],
     /// What it has told since it was last started.
     pub answers: Answers,
-    /// Streams that other programs announced on it.
+    /// Live streams on it, and those that are being opened: `Control::reseat` alone changes them.
     pub streams: BTreeSet<Arc<str>>,
+    /// When a stream on it last began or ended.
+    pub last_stream_usage: Option<Time>,
     /// Until then it counts as used, because nobody can tell whether it is.
     pub presumed_used_until: Option<Time>,
+    /// It was used when that was last decided on.
+    pub in_use: bool,
+    /// Since when it has not been used any more.
+    pub unused_since: Option<Time>,
 
     /// Decided to go, and why.
     pub condemned: Option<Cause>,
+    /// It works, and is on its way out.
+    pub leaving: Option<Leaving>,
     /// Its VPN's tunnel came back: it is hidden until an answer asked for since then calls it connected.
     pub reconnects_since: Option<Time>,
     /// Its VPN's tunnel came back, and it is to be restarted once.
@@ -94,6 +103,30 @@ pub struct Engine {
     pub standing_since: Time,
     /// When something further will be done about it, if it is not offered.
     pub next_step: Option<Time>,
+
+    /// Until then it is kept for the client that asked for it: neither free nor idle.
+    pub leased_until: Option<Time>,
+    /// The request of a person that its end follows from.
+    pub request: Option<OpId>,
+    /// Its cache.
+    pub cache: Cache,
+}
+
+/// What is known of an engine's cache.
+#[derive(Clone, Default, Debug)]
+pub struct Cache {
+    /// It had a stream when that was last looked at.
+    pub was_used: bool,
+    /// It has been used since its cache was last cleared.
+    pub owed: bool,
+    /// The clearing under way.
+    pub clearing: Option<OpId>,
+    /// When that was last begun.
+    pub tried_at: Option<Time>,
+    /// When it was last done.
+    pub cleared_at: Option<Time>,
+    /// How many bytes there were then.
+    pub bytes: Option<u64>,
 }
 
 /// Where an engine belongs.
@@ -117,6 +150,17 @@ impl Seat {
     }
 }
 
+/// A working engine on its way out: hidden for a while, so that nobody is sent to it any more, then removed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Leaving {
+    /// Why.
+    pub cause: Cause,
+    /// When it was hidden for it.
+    pub since: Time,
+    /// Since when somebody watches all the same.
+    pub watched_since: Option<Time>,
+}
+
 /// What an operation in flight does to a container.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Changing {
@@ -124,6 +168,8 @@ pub enum Changing {
     Starting,
     /// It is being restarted.
     Restarting,
+    /// It is being stopped, because it is to go and still has viewers.
+    Stopping,
     /// It is being removed.
     Removing,
 }
@@ -134,7 +180,7 @@ impl Changing {
         match self {
             Self::Starting => Reason::Starting,
             Self::Restarting => Reason::Restarting,
-            Self::Removing => Reason::Removing,
+            Self::Stopping | Self::Removing => Reason::Removing,
         }
     }
 }
@@ -152,6 +198,8 @@ pub struct Answers {
     pub trusted: bool,
     /// Questions without a good answer, in a row.
     pub failures: u32,
+    /// Since when these are so many that it counts as unhealthy.
+    pub unhealthy_since: Option<Time>,
     /// What it last said of its network connection.
     pub connected: Option<bool>,
     /// It has been connected.
@@ -179,6 +227,7 @@ impl Answers {
         self.failures = 0;
         self.proven = self.trusted;
         self.running_since = self.running_since.map(|_| now);
+        self.unhealthy_since = None;
     }
 }
 
@@ -215,8 +264,12 @@ impl Engine {
             exits: [None; EXITS_REMEMBERED],
             answers: Answers::default(),
             streams: BTreeSet::new(),
+            last_stream_usage: None,
             presumed_used_until: None,
+            in_use: false,
+            unused_since: None,
             condemned: None,
+            leaving: None,
             reconnects_since: None,
             restart_owed: false,
             witness: false,
@@ -225,6 +278,9 @@ impl Engine {
             standing: Standing::default(),
             standing_since: now,
             next_step: None,
+            leased_until: None,
+            request: None,
+            cache: Cache::default(),
         }
     }
 
@@ -260,9 +316,26 @@ impl Engine {
         self.ports.and_then(|ports| ports.p2p)
     }
 
-    /// It has a live stream, or may have one.
+    /// It has a live stream, or may have one, or is kept for somebody who is about to start one.
     pub fn is_used(&self, now: Time) -> bool {
-        !self.streams.is_empty() || self.presumed_used_until.is_some_and(|until| now < until)
+        !self.streams.is_empty()
+            || self.is_leased(now)
+            || self.presumed_used_until.is_some_and(|until| now < until)
+    }
+
+    /// Since when it has served nobody, while it is offered.
+    pub fn idle_since(&self) -> Time {
+        self.unused_since.unwrap_or(Time::ZERO).max(self.standing_since)
+    }
+
+    /// It is kept for a client that asked for it and has not begun to use it.
+    pub fn is_leased(&self, now: Time) -> bool {
+        self.streams.is_empty() && self.leased_until.is_some_and(|until| now < until)
+    }
+
+    /// Streams on it may stay: it serves, or will in a moment.
+    pub fn may_keep_streams(&self) -> bool {
+        policy::streams::tenure(self) == policy::streams::Tenure::Keeps
     }
 
     /// It stopped so lately that Docker may be bringing it back.
@@ -373,10 +446,15 @@ impl Engine {
             answers.proven = true;
             answers.trusted = true;
             answers.failures = 0;
+            answers.unhealthy_since = None;
         } else if routine {
             answers.failures = answers.failures.saturating_add(1);
-            // Trust without an answer of its own, as an adopted engine has it, ends with the first failure.
-            answers.proven &= answers.answered;
+            // Trust without an answer of its own, as an adopted engine has it, ends with the first failure; from then
+            // on it has the time of one that has just been started.
+            if answers.proven && !answers.answered {
+                answers.proven = false;
+                answers.running_since = answers.running_since.max(Some(asked));
+            }
         }
         match report.connected {
             Some(true) => {

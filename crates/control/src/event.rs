@@ -2,8 +2,11 @@
 //!
 //! Wire formats are translated before they get here.
 
+use crate::command::Content;
 use crate::docker::{Facts, Listing, Notice};
-use crate::ids::{ContainerId, OpId};
+use crate::ids::{ContainerId, OpId, RequestId, SessionId, ViewerId, VpnId};
+use crate::request::Request;
+use crate::time::Time;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -27,6 +30,31 @@ pub enum Event {
     DockerStreamOpened,
     /// The store has told which streams other programs had announced, or has said that it cannot.
     StoreAnswered(Result<Vec<RememberedStream>, Arc<str>>),
+    /// A VPN's Gluetun told its forwarded ports by itself; none is an empty list.
+    PortsPushed {
+        /// The VPN.
+        vpn: VpnId,
+        /// The ports.
+        ports: Vec<u16>,
+    },
+    /// Somebody outside asks for something. Answered by exactly one message.
+    Asked {
+        /// Names the request; its answer carries the same.
+        request: RequestId,
+        /// What is asked for.
+        what: Request,
+    },
+    /// A viewer of the proxy wants to watch something.
+    ViewerCame {
+        /// The viewer.
+        viewer: ViewerId,
+        /// What it wants to watch.
+        content: Content,
+    },
+    /// A viewer of the proxy has gone, for whatever reason.
+    ViewerLeft(ViewerId),
+    /// A session that the data plane reads has ended by itself or broken.
+    SessionBroke(SessionId),
 }
 
 /// An announced stream that was live when acefleet last wrote to its store.
@@ -36,6 +64,18 @@ pub struct RememberedStream {
     pub engine: ContainerId,
     /// The stream's id.
     pub stream: Arc<str>,
+    /// What was played.
+    pub content: Content,
+    /// The engine's name for the session.
+    pub playback_session_id: Arc<str>,
+    /// Path and query of the session's stat URL.
+    pub stat_path: Option<Arc<str>>,
+    /// Path and query of the session's command URL.
+    pub command_path: Option<Arc<str>>,
+    /// It was live.
+    pub is_live: bool,
+    /// When it began.
+    pub started_at: Time,
 }
 
 /// How a command ended.
@@ -72,6 +112,47 @@ pub enum Report {
     Ports(Vec<u16>),
     /// The VPN's public address.
     PublicAddress(Arc<str>),
+    /// A session was opened.
+    Opened(Box<Opened>),
+    /// How a session is.
+    Session(SessionReport),
+    /// The engine knows no such session.
+    SessionUnknown,
+    /// A cache was cleared, and had this many bytes.
+    CacheCleared {
+        /// Its size before.
+        bytes: u64,
+    },
+}
+
+/// What an engine says of a session that it has opened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Opened {
+    /// The engine's name for it.
+    pub playback_session_id: Arc<str>,
+    /// Path and query of its stat URL.
+    pub stat_path: Arc<str>,
+    /// Path and query of its command URL.
+    pub command_path: Arc<str>,
+    /// It is live.
+    pub is_live: bool,
+}
+
+/// What an engine says of a session that goes on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SessionReport {
+    /// AceStream's word for its state: `prebuf`, `dl` and others.
+    pub status: Arc<str>,
+    /// Peers it is connected to.
+    pub peers: u64,
+    /// KiB per second.
+    pub speed_down: u64,
+    /// KiB per second.
+    pub speed_up: u64,
+    /// Bytes so far.
+    pub downloaded: u64,
+    /// Bytes so far.
+    pub uploaded: u64,
 }
 
 /// Both questions that a probe asks.
@@ -109,6 +190,10 @@ pub enum Refusal {
     ImageMissing,
     /// The control server does not let us in.
     Unauthorized,
+    /// The engine says why it cannot play this.
+    EngineSays(Arc<str>),
+    /// The image has no shell, so no command can be run in it.
+    NoShell,
     /// An error that says nothing about whether it was carried out.
     Unexplained(Arc<str>),
 }
@@ -122,7 +207,8 @@ impl fmt::Display for Refusal {
             Self::NetworkNotRunning => f.write_str("the container whose network it joins is not running"),
             Self::ImageMissing => f.write_str("image missing"),
             Self::Unauthorized => f.write_str("unauthorized"),
-            Self::Unexplained(text) => f.write_str(text),
+            Self::NoShell => f.write_str("the image has no shell"),
+            Self::EngineSays(text) | Self::Unexplained(text) => f.write_str(text),
         }
     }
 }

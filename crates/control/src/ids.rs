@@ -139,6 +139,18 @@ impl fmt::Debug for OpId {
     }
 }
 
+/// A playback session that the data plane reads. Counted up within a life of acefleet.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct SessionId(pub u64);
+
+/// One viewer of the proxy, as the data plane numbers them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ViewerId(pub u64);
+
+/// One request of an outside program or a person, as the driver numbers them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RequestId(pub u64);
+
 /// A hash of everything that an engine was created from, to tell when the settings have moved on.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct SpecHash(pub u64);

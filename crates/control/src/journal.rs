@@ -7,8 +7,11 @@ use crate::command::Cause;
 use crate::docker::{Health, State};
 use crate::event::{Refusal, TunnelStatus};
 use crate::ids::{ContainerId, Name, OpId, VpnId};
+use crate::policy::breaker::Kind;
+use crate::policy::ladder::Rung;
 use crate::time::Time;
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -44,6 +47,8 @@ pub enum Subject {
     Vpn(VpnId, Name),
     /// An engine, or another container of ours.
     Engine(Option<ContainerId>, Name),
+    /// A stream.
+    Stream(Arc<str>),
 }
 
 /// What was decided or seen.
@@ -104,6 +109,14 @@ pub enum What {
     PortChanged(u16, u16),
     /// A VPN has no forwarded port now.
     PortGone(u16),
+    /// A VPN has had no forwarded port for so long that no engine carries it any more.
+    MarkLost(u16),
+    /// Something is done about a failed VPN.
+    Mend(Rung),
+    /// A VPN is beyond what is done about it here.
+    NeedsPerson,
+    /// A VPN's forwarded port changes so often that it is not followed each time.
+    PortFlaps,
     /// An engine will be created.
     Create {
         /// Where.
@@ -115,8 +128,25 @@ pub enum What {
     Start,
     /// A container will be restarted in place.
     Restart,
+    /// A container will be stopped, and then removed.
+    Stop,
     /// A container will be removed.
     Remove,
+    /// A working engine is on its way out.
+    HandOff,
+    /// An engine that was on its way out stays.
+    Stays,
+    /// The carrier of a port that is no longer forwarded is to be replaced.
+    ReplaceCarrier {
+        /// The old carrier.
+        engine: Name,
+        /// The port it has.
+        from: u16,
+        /// The port there is.
+        to: u16,
+    },
+    /// The carrier of a port that is no longer forwarded goes.
+    StopCarrier,
     /// An engine is offered to viewers.
     Offered,
     /// An engine is not offered any more.
@@ -133,6 +163,38 @@ pub enum What {
     CannotCreate,
     /// Engines on every VPN fail at once: the fault is more likely here.
     SuspectsItself(bool),
+    /// Creating failed too often, and is not tried for a while.
+    BreakerOpen(Kind),
+    /// Creating is tried again.
+    BreakerClosed(Kind),
+    /// An engine was handed out to a client that asked for it.
+    HandedOut,
+    /// A person asked for something, in so many words.
+    Requested(&'static str, OpId),
+    /// The minimum is another one now.
+    ScaledTo(usize),
+    /// Somebody else changes too many containers of ours, so that nothing is done to them; or does no more.
+    Passive(bool),
+    /// A cache cannot be cleared.
+    CacheKept,
+    /// A stream is played by an engine now.
+    StreamPlays(Name),
+    /// Another engine is asked to play a stream.
+    StreamMoves(Name),
+    /// A stream's session is lost.
+    StreamLost,
+    /// A stream's viewers wait.
+    StreamWaits,
+    /// A stream's viewers are refused.
+    ViewersRefused,
+    /// An engine could not open a stream.
+    OpenFailed(Name),
+    /// The announcer of a stream says that it is over.
+    StreamEnding,
+    /// A stream is over.
+    StreamEnded,
+    /// An announcement was refused.
+    AnnouncementRefused,
 }
 
 /// An observation that a decision rests on.
@@ -187,6 +249,14 @@ pub enum Why {
     NoHealthyVpn,
     /// Why it is not offered.
     Reason(&'static str),
+    /// So many failures in a row.
+    Failures(u32),
+    /// Somebody else did it.
+    ForeignHand,
+    /// The request that it follows from.
+    Request(OpId),
+    /// What somebody else said.
+    Quoted(Arc<str>),
 }
 
 /// What is expected to follow.
@@ -200,6 +270,8 @@ pub enum Expect {
     RepairOnceHealthy,
     /// Its engines are removed at this moment if it is not back.
     RemovalAt(Time),
+    /// It goes at this moment.
+    GoneAt(Time),
     /// It is offered at its first good answer, which it has until this moment to give.
     AnswerBy(Time),
     /// It is looked at again at this moment.
@@ -260,6 +332,7 @@ impl fmt::Display for Subject {
             Self::Docker => f.write_str("Docker"),
             Self::Vpn(_, name) => write!(f, "VPN '{name}'"),
             Self::Engine(_, name) => write!(f, "engine {name}"),
+            Self::Stream(id) => write!(f, "stream {id}"),
         }
     }
 }
@@ -309,6 +382,12 @@ impl fmt::Display for Sentence<'_> {
             What::PortIs(port) => write!(f, "{subject} forwarded port is {port}"),
             What::PortChanged(from, to) => write!(f, "{subject} forwarded port changed from {from} to {to}"),
             What::PortGone(port) => write!(f, "{subject} has no forwarded port any more, it was {port}"),
+            What::MarkLost(port) => {
+                write!(f, "{subject} does not get its forwarded port {port} back, no engine carries it now")
+            }
+            What::Mend(rung) => write!(f, "mending {subject}, {}", rung.describe()),
+            What::NeedsPerson => write!(f, "{subject} is for a person to mend"),
+            What::PortFlaps => write!(f, "port flapping: {subject} forwards another port again and again"),
             What::Create { vpn, forwarded } => {
                 write!(f, "creating {subject}")?;
                 if let Some(vpn) = vpn {
@@ -321,7 +400,14 @@ impl fmt::Display for Sentence<'_> {
             }
             What::Start => write!(f, "starting {subject}"),
             What::Restart => write!(f, "restarting {subject} in place"),
+            What::Stop => write!(f, "stopping {subject}"),
             What::Remove => write!(f, "removing {subject}"),
+            What::Stays => write!(f, "{subject} stays"),
+            What::HandOff => write!(f, "handing off {subject}"),
+            What::ReplaceCarrier { engine, from, to } => {
+                write!(f, "{subject} port changed from {from} to {to} - replacing forwarded engine {engine}")
+            }
+            What::StopCarrier => write!(f, "Stopping forwarded {subject} due to port change"),
             What::Offered => write!(f, "{subject} is offered"),
             What::Hidden => write!(f, "{subject} is hidden"),
             What::Refused(action, op) => write!(f, "{action} of {subject} was refused (operation {op})"),
@@ -334,6 +420,32 @@ impl fmt::Display for Sentence<'_> {
             What::SuspectsItself(true) => {
                 f.write_str("engines on every VPN fail at once: the fault is more likely here")
             }
+            What::BreakerOpen(kind) => {
+                write!(f, "circuit breaker '{}' opens: no engine is created for now", kind.as_str())
+            }
+            What::BreakerClosed(kind) => write!(f, "circuit breaker '{}' is closed", kind.as_str()),
+            What::HandedOut => write!(f, "{subject} is handed out to the client that asked for it"),
+            What::Requested(what, op) => write!(f, "{what} of {subject} was asked for (operation {op})"),
+            What::ScaledTo(minimum) => {
+                write!(f, "the minimum is {minimum} engines now, as a person asked for")
+            }
+            What::Passive(true) => f.write_str(
+                "ALERT: passive, because somebody else creates and removes our containers - is another \
+                 orchestrator running?",
+            ),
+            What::Passive(false) => f.write_str("nobody else touches our containers any more: active again"),
+            What::CacheKept => {
+                write!(f, "the cache of {subject} cannot be cleared, nor of others of its image")
+            }
+            What::StreamPlays(engine) => write!(f, "{subject} is played by engine {engine}"),
+            What::StreamMoves(engine) => write!(f, "{subject} is opened on engine {engine}"),
+            What::StreamLost => write!(f, "the session of {subject} is lost"),
+            What::StreamWaits => write!(f, "viewers of {subject} wait for an engine"),
+            What::ViewersRefused => write!(f, "viewers of {subject} are refused"),
+            What::OpenFailed(engine) => write!(f, "engine {engine} could not open {subject}"),
+            What::StreamEnding => write!(f, "{subject} is said to be over"),
+            What::StreamEnded => write!(f, "{subject} has ended"),
+            What::AnnouncementRefused => write!(f, "the announcement of {subject} is refused"),
             What::SuspectsItself(false) => f.write_str("an engine answers again: nothing is wrong here"),
         }
     }
@@ -365,6 +477,10 @@ impl fmt::Display for Why {
             Self::Said(refusal) => refusal.fmt(f),
             Self::NoHealthyVpn => f.write_str("no VPN is healthy"),
             Self::Reason(reason) => f.write_str(reason),
+            Self::ForeignHand => f.write_str("by a foreign hand"),
+            Self::Failures(count) => write!(f, "{count} failure(s) in a row"),
+            Self::Request(op) => write!(f, "operation {op}"),
+            Self::Quoted(text) => f.write_str(text),
         }
     }
 }
@@ -376,6 +492,7 @@ impl fmt::Display for Expect {
             Self::EnginesHidden => f.write_str("its engines are hidden"),
             Self::RepairOnceHealthy => f.write_str("its engines are repaired once it is healthy"),
             Self::RemovalAt(at) => write!(f, "its engines are removed at {at} unless it is back"),
+            Self::GoneAt(at) => write!(f, "it goes at {at}"),
             Self::AnswerBy(at) => write!(f, "its first good answer is due by {at}"),
             Self::NextLook(at) => write!(f, "next look at {at}"),
             Self::Removal => f.write_str("it will be gone"),

@@ -28,27 +28,38 @@ pub const OPERATION: &str = "acefleet.op";
 /// The hash of what the container was created from.
 pub const SPEC: &str = "acefleet.spec";
 
+/// Beginnings of labels that mean something to us.
+const RESERVED: [&str; 3] = ["acestream.", "host.", "acefleet."];
+
+/// Whether a label means something to us, so that nobody else may ask for it. CONTAINER_LABEL's key is reserved
+/// too; the edge knows it.
+pub fn is_reserved(key: &str) -> bool {
+    RESERVED.iter().any(|prefix| key.starts_with(prefix))
+}
+
 /// All labels of one container; cheap to clone.
-#[derive(Clone, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Labels(Arc<BTreeMap<String, String>>);
 
 impl Labels {
-    /// What is written on an engine when it is created, beside CONTAINER_LABEL and what the caller wants.
+    /// What is written on an engine when it is created, beside CONTAINER_LABEL.
     pub fn of_engine(create: &Create, vpn: Option<&Name>, op: OpId) -> Self {
         let ports = create.ports;
         let https = ports.https.map(|port| (HTTPS_PORT, port.to_string()));
         let vpn = vpn.map(|name| (VPN_CONTAINER, name.to_string()));
         let forwarded = ports.p2p.map(|_| (FORWARDED, "true".to_string()));
         let p2p = ports.p2p.map(|port| (P2P_PORT, port.to_string()));
-        [
+        let wanted = create.wanted.as_ref().map(|wanted| wanted.labels.clone()).unwrap_or_default();
+        let ours = [
             (HTTP_PORT, ports.http.to_string()),
             (HOST_HTTP_PORT, ports.http.to_string()),
             (OPERATION, op.to_string()),
             (SPEC, create.spec.to_string()),
         ]
         .into_iter()
-        .chain([https, vpn, forwarded, p2p].into_iter().flatten())
-        .collect()
+        .chain([https, vpn, forwarded, p2p].into_iter().flatten());
+        // Ours come last: whatever is wanted, they say what is so.
+        wanted.iter().map(|(key, value)| (key, value.to_string())).chain(ours).collect()
     }
 
     /// The value of a label.

@@ -9,7 +9,9 @@
 //! **Handle one event, drain the commands, then wait.**
 //!
 //! 1. [`Control::handle`] one [`Event`], with a time not earlier than the one before.
-//! 2. [`Control::poll_command`] until it answers `None`; carry each [`Command`] out, without waiting for it.
+//! 2. [`Control::poll_message`] until it answers `None`; pass each [`Message`] on. Then [`Control::poll_command`]
+//!    the same way; carry each [`Command`] out, without waiting for it. In this order nobody is still sent a
+//!    session that is being closed.
 //! 3. Wait for the next event, or until the moment of [`Control::next_wakeup`], and then handle
 //!    [`Event::Woken`].
 //!
@@ -32,11 +34,14 @@ pub mod ids;
 pub mod journal;
 pub mod labels;
 pub mod mark;
+pub mod message;
 pub mod operation;
 pub mod policy;
+pub mod request;
 pub mod rng;
 pub mod settings;
 pub mod snapshot;
+pub mod stream;
 pub mod time;
 pub mod vpn;
 
@@ -46,6 +51,7 @@ pub use agenda::Wake;
 pub use command::{Action, Cause, Command};
 pub use control::Control;
 pub use event::Event;
+pub use message::Message;
 pub use settings::Settings;
 pub use snapshot::Snapshot;
 pub use time::Time;

@@ -4,9 +4,10 @@
 //! is settled, so that two decisions can never spend the same thing. Nothing is decided here.
 
 use crate::command::{Cause, Create, Question};
-use crate::ids::{ContainerId, OpId, VpnId};
+use crate::ids::{ContainerId, OpId, SessionId, VpnId};
 use crate::time::{Stamp, Time};
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 
 /// A command that is not settled.
 #[derive(Clone, Debug)]
@@ -42,8 +43,22 @@ pub enum Task {
     Start(ContainerId),
     /// Restarts a container.
     Restart(ContainerId),
+    /// Stops a container.
+    Stop(ContainerId),
     /// Removes a container.
     Remove(ContainerId),
+    /// Clears an engine's cache.
+    ClearCache(ContainerId),
+    /// Starts or restarts a VPN's container.
+    MendVpn(VpnId),
+    /// Tells a VPN's control server what to do with its tunnel.
+    Tell(VpnId),
+    /// Opens a session.
+    Open(SessionId),
+    /// Asks how a stream's session is.
+    AskSession(Arc<str>),
+    /// Closes a session.
+    Close,
     /// Asks an engine.
     Probe {
         /// The engine.
@@ -76,6 +91,29 @@ pub enum Fate {
     },
 }
 
+impl Task {
+    /// The container of ours that it changes.
+    pub const fn changes(&self) -> Option<ContainerId> {
+        match self {
+            Self::Start(id) | Self::Restart(id) | Self::Stop(id) | Self::Remove(id) => Some(*id),
+            Self::Create(_)
+            | Self::Ping
+            | Self::List
+            | Self::InspectVpn(_)
+            | Self::InspectContainer(_)
+            | Self::InspectFate(_)
+            | Self::ClearCache(_)
+            | Self::MendVpn(_)
+            | Self::Tell(_)
+            | Self::Open(_)
+            | Self::AskSession(_)
+            | Self::Close
+            | Self::Probe { .. }
+            | Self::Ask { .. } => None,
+        }
+    }
+}
+
 impl Operation {
     /// What it creates.
     pub const fn create(&self) -> Option<&Create> {
@@ -88,7 +126,14 @@ impl Operation {
             | Task::InspectFate(_)
             | Task::Start(_)
             | Task::Restart(_)
+            | Task::Stop(_)
             | Task::Remove(_)
+            | Task::ClearCache(_)
+            | Task::MendVpn(_)
+            | Task::Tell(_)
+            | Task::Open(_)
+            | Task::AskSession(_)
+            | Task::Close
             | Task::Probe { .. }
             | Task::Ask { .. } => None,
         }

@@ -3,10 +3,15 @@
 //! REST, metrics and panel read this and nothing else. Plain data in the core's own types; names of fields on
 //! the wire and formats of times are the edge's business.
 
+use crate::command::Content;
 use crate::docker::{Health, State};
+use crate::event::SessionReport;
 use crate::ids::{ContainerId, Name, VpnId};
 use crate::labels::Labels;
+use crate::policy::breaker::{Breaker, Kind};
+use crate::policy::ladder::Rung;
 use crate::policy::offering::Standing;
+use crate::stream::Origin;
 use crate::time::Time;
 use crate::vpn::{ControlServer, Verdict};
 use alloc::string::String;
@@ -22,6 +27,10 @@ pub struct Snapshot {
     pub journalled: u64,
     /// Containers of ours that are engines, by port.
     pub engines: Vec<EngineView>,
+    /// Streams: live ones, then those that ended, the latest last.
+    pub streams: Vec<Arc<StreamView>>,
+    /// Viewers of the proxy.
+    pub viewers: ViewersView,
     /// The configured VPNs, in configuration order.
     pub vpns: Vec<VpnView>,
     /// Whether some VPN failed while others carry on.
@@ -38,6 +47,21 @@ pub struct Snapshot {
     pub ready: bool,
     /// Engines on every VPN fail at once, so acefleet suspects itself.
     pub suspects_itself: bool,
+    /// The breakers: their counts, and what they let pass.
+    pub breakers: Vec<(Kind, Breaker)>,
+    /// When creating an engine last failed in a way that a breaker counts.
+    pub last_creation_failure: Option<Time>,
+    /// Somebody else creates and removes containers of ours, so that nothing is done to them.
+    pub passive: Option<PassiveView>,
+}
+
+/// Standing back while somebody else works on our containers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PassiveView {
+    /// Since when.
+    pub since: Time,
+    /// Until when, if nothing further happens.
+    pub until: Time,
 }
 
 /// One engine.
@@ -63,6 +87,8 @@ pub struct EngineView {
     pub last_seen: Time,
     /// Streams on it.
     pub streams: Vec<Arc<str>>,
+    /// When a stream on it last began or ended.
+    pub last_stream_usage: Option<Time>,
     /// What its answers say.
     pub health: EngineHealth,
     /// When it was last asked.
@@ -79,6 +105,52 @@ pub struct EngineView {
     pub standing_since: Time,
     /// When something further is done about it, if it is not offered.
     pub next_step: Option<Time>,
+    /// Until when it is kept for a client that asked for it.
+    pub leased_until: Option<Time>,
+    /// When its cache was last cleared.
+    pub last_cache_cleanup: Option<Time>,
+    /// How many bytes that freed.
+    pub cache_size_bytes: Option<u64>,
+}
+
+/// One stream.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StreamView {
+    /// Its id.
+    pub id: Arc<str>,
+    /// Whose viewers watch it.
+    pub origin: Origin,
+    /// What is played.
+    pub content: Content,
+    /// The engine that plays it, and its HTTP port.
+    pub engine: Option<(ContainerId, u16)>,
+    /// The engine's name for the session; empty while there is none.
+    pub playback_session_id: Arc<str>,
+    /// Path and query of its stat URL at the engine's own address.
+    pub stat_path: Option<Arc<str>>,
+    /// Path and query of its command URL at the engine's own address.
+    pub command_path: Option<Arc<str>>,
+    /// It is live.
+    pub is_live: bool,
+    /// When it began.
+    pub started_at: Time,
+    /// When it ended, and why; `None` while it goes on.
+    pub ended: Option<(Time, &'static str)>,
+    /// What its engine last said of it.
+    pub report: Option<SessionReport>,
+    /// Viewers of the proxy that are sent it.
+    pub watching: usize,
+    /// Viewers of the proxy that wait for it.
+    pub waiting: usize,
+}
+
+/// Viewers of the proxy.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct ViewersView {
+    /// They are sent a stream.
+    pub watching: usize,
+    /// They are kept waiting.
+    pub waiting: usize,
 }
 
 /// What an engine's answers say of its health.
@@ -115,6 +187,8 @@ pub struct VpnView {
     pub double_check: Option<(usize, usize)>,
     /// Its forwarded port.
     pub forwarded_port: Option<u16>,
+    /// That changes so often that it is not followed each time.
+    pub port_flaps: bool,
     /// Under which address it appears.
     pub public_address: Option<Arc<str>>,
     /// How its control server treats us.
@@ -127,6 +201,12 @@ pub struct VpnView {
     pub stabilizes_until: Option<Time>,
     /// Until when it gets no new engines although it is healthy.
     pub probation_until: Option<Time>,
+    /// What is done about it next, if it has failed, and when.
+    pub next_rung: Option<(Rung, Time)>,
+    /// What has been done about it in this failure, counted.
+    pub rungs_climbed: u32,
+    /// A person has asked that it be given no new engines and lose those that it has.
+    pub drains: bool,
     /// Engines seated on it.
     pub engines: usize,
     /// Of these, how many are offered.
@@ -187,6 +267,12 @@ pub enum BlockedCode {
     OnProbation,
     /// Creation failed lately.
     BacksOff,
+    /// Creation failed too often.
+    CircuitBreaker,
+    /// An engine is being created, and does not run yet.
+    BeingCreated,
+    /// Somebody else works on our containers.
+    Passive,
 }
 
 /// How the whole is.

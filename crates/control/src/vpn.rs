@@ -2,9 +2,11 @@
 //!
 //! Beliefs only. The verdict is reached in `policy::verdict`, what follows from it in the other policies.
 
+use crate::command::TunnelOrder;
 use crate::docker::{Facts, Health, State};
 use crate::event::TunnelStatus;
 use crate::ids::{ContainerId, Name, OpId, SandboxId, VpnId};
+use crate::policy::ladder::Climbed;
 use crate::policy::verdict::Doubt;
 use crate::settings::VpnSettings;
 use crate::time::{Stamp, Time};
@@ -12,6 +14,9 @@ use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
+
+/// Changes of a forwarded port that are remembered: enough to recognise that it flaps.
+pub const PORT_CHANGES_REMEMBERED: usize = 4;
 
 /// A VPN and its Gluetun container.
 #[derive(Debug)]
@@ -48,6 +53,8 @@ pub struct Vpn {
     pub check: Option<Check>,
     /// The result of the last double check of this doubt.
     pub checked: Option<Checked>,
+    /// When the engines were asked whose answers that result is.
+    pub checked_at: Time,
     /// Whether some engine was connected, when that was last written down for this doubt.
     pub told_connected: Option<bool>,
     /// Its present failure.
@@ -63,6 +70,20 @@ pub struct Vpn {
     pub health_since: Time,
     /// What its control server says of the tunnel.
     pub tunnel: Option<TunnelStatus>,
+    /// Since when it has said that the tunnel is stopped, and when it last said so again.
+    pub stopped_since: Option<Time>,
+    /// See `stopped_since`.
+    pub stopped_confirmed: Option<Time>,
+    /// What is being done about it.
+    pub mending: Option<Mending>,
+    /// A person has asked that it be given no new engines and lose those that it has.
+    pub draining: Option<OpId>,
+    /// The network in which acefleet last set out to start its container.
+    pub starting_from: u32,
+    /// The network before the one that a start by acefleet made, after somebody had stopped its container.
+    pub started_after: Option<u32>,
+    /// How far its repair ladder has been climbed in this failure.
+    pub climbed: Climbed,
     /// How its control server treats us.
     pub control_server: ControlServer,
     /// The question about the tunnel that is not answered yet.
@@ -77,6 +98,14 @@ pub struct Vpn {
     pub port_is_cached: bool,
     /// The last port it had since its last failure.
     pub last_port: Option<u16>,
+    /// Since when it has said that it has none.
+    pub port_none_since: Option<Time>,
+    /// When its port last changed, the latest last.
+    pub port_changes: [Option<Time>; PORT_CHANGES_REMEMBERED],
+    /// When it was last decided that another engine is to carry the port.
+    pub elected_at: Option<Time>,
+    /// An engine was created only to carry the port: one that is idle makes place once it is offered.
+    pub owes_place: bool,
     /// Under which address it appears.
     pub public_address: Option<Arc<str>>,
     /// The question about that which is not answered yet.
@@ -164,6 +193,27 @@ pub enum ControlServer {
     Unauthorized,
 }
 
+/// What is being done about a VPN.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mending {
+    /// Its container is being started or restarted.
+    Container(OpId),
+    /// Its control server is being told what to do with its tunnel.
+    Tunnel {
+        /// The operation.
+        op: OpId,
+        /// What it is told.
+        order: TunnelOrder,
+        /// The network in which that is.
+        epoch: u32,
+    },
+    /// Its control server was told to run the tunnel, and has until this moment to say that it does.
+    ReadingBack {
+        /// The moment.
+        until: Time,
+    },
+}
+
 /// A double check under way.
 #[derive(Clone, Debug)]
 pub struct Check {
@@ -218,6 +268,7 @@ impl Vpn {
             doubt: None,
             check: None,
             checked: None,
+            checked_at: Time::ZERO,
             told_connected: None,
             failure: None,
             recovered_at: None,
@@ -225,6 +276,13 @@ impl Vpn {
             witnesses: Witnesses::default(),
             health_since: Time::ZERO,
             tunnel: None,
+            stopped_since: None,
+            stopped_confirmed: None,
+            mending: None,
+            draining: None,
+            starting_from: 0,
+            started_after: None,
+            climbed: Climbed::default(),
             control_server: ControlServer::Silent,
             asking_tunnel: None,
             asking_ports: None,
@@ -232,6 +290,10 @@ impl Vpn {
             port: None,
             port_is_cached: false,
             last_port: None,
+            port_none_since: None,
+            port_changes: [None; PORT_CHANGES_REMEMBERED],
+            elected_at: None,
+            owes_place: false,
             public_address: None,
             asking_address: None,
         }
@@ -284,6 +346,12 @@ impl Vpn {
             Presence::Present { health, .. } => Some(health),
             Presence::Unknown | Presence::Missing => None,
         }
+    }
+
+    /// Its container was started once after somebody had stopped it, and nobody else has started it since: if it
+    /// is stopped again, it is meant to be.
+    pub fn is_left_stopped(&self) -> bool {
+        self.started_after.is_some_and(|before| self.network_epoch <= before + 1)
     }
 
     /// It can be used.
@@ -353,6 +421,8 @@ impl Vpn {
             self.network_epoch += 1;
             self.port_epoch += 1;
             self.tunnel = None;
+            self.stopped_since = None;
+            self.stopped_confirmed = None;
             // Whatever was doubted was the network before.
             self.forget_doubt();
             self.public_address = None;

@@ -8,4 +8,5 @@ pub mod run;
 pub mod story;
 pub mod swarm;
 pub mod tables;
+pub mod unreached;
 pub mod world;

@@ -6,7 +6,10 @@
 use crate::checks::{Checks, Violation};
 use crate::world::World;
 use control::canary::Canary;
-use control::{Control, Event, Time, Wake};
+use control::ids::{RequestId, SpecHash};
+use control::request::{Reply, Request};
+use control::{Control, Event, Message, Time, Wake};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// A world with acefleet in it.
@@ -17,15 +20,22 @@ pub struct Run {
     canary: Option<Canary>,
     seed: u64,
     lives: u32,
+    /// Times that what engines are created from was changed between lives.
+    upgrades: u64,
     violation: Option<Violation>,
     /// Branches reached in earlier lives.
     reached: Reached,
     /// Entries of this life's journal that are in the trace already.
     journalled: u64,
+    /// The latest answers to requests, and when they were given.
+    answers: VecDeque<(RequestId, Time, Reply)>,
 }
 
 /// How often each branch of a policy was reached, over all lives.
 pub type Reached = Vec<u64>;
+
+/// Answers to requests that are kept to be looked at.
+const ANSWERS_KEPT: usize = 16;
 
 /// Events at one moment of simulated time, after which the run must be going round in circles.
 const EVENTS_AT_ONCE_MAX: u32 = 100_000;
@@ -40,9 +50,11 @@ impl Run {
             canary,
             seed,
             lives: 0,
+            upgrades: 0,
             violation: None,
             reached: vec![0; control::mark::Mark::ALL.len()],
             journalled: 0,
+            answers: VecDeque::new(),
         };
         run.begin_life();
         run
@@ -96,9 +108,15 @@ impl Run {
     pub fn crash(&mut self) {
         if let Some(control) = self.control.take() {
             add(&mut self.reached, &control);
+            self.world.store_keeps(control.announced());
             self.world.hang_up();
             self.checks.life_ended(self.world.now());
         }
+    }
+
+    /// The operator chooses another image or command; the next life creates engines from it.
+    pub const fn upgrade(&mut self) {
+        self.upgrades += 1;
     }
 
     /// Acefleet is started, remembering nothing.
@@ -108,7 +126,8 @@ impl Run {
         }
         self.lives += 1;
         self.journalled = 0;
-        let settings = self.world.plan().settings.clone();
+        let mut settings = self.world.plan().settings.clone();
+        settings.spec = SpecHash(settings.spec.0.wrapping_add(self.upgrades));
         let seed = self.seed.wrapping_add(u64::from(self.lives));
         let mut control = Control::new(settings, self.world.now(), seed);
         if let Some(canary) = self.canary {
@@ -118,6 +137,20 @@ impl Run {
         self.world.attach();
         self.checks.life_began(self.world.now());
         self.tell(Event::Woken);
+    }
+
+    /// Somebody asks acefleet for something now. The request's number.
+    pub fn ask(&mut self, what: Request) -> RequestId {
+        let event = self.world.ask_for(what);
+        let Event::Asked { request, .. } = event else { return RequestId(0) };
+        self.tell(event);
+        request
+    }
+
+    /// How a request was answered, and when, if it was, lately.
+    pub fn answer(&self, request: RequestId) -> Option<(Time, &Reply)> {
+        let found = self.answers.iter().find(|(answered, ..)| *answered == request);
+        found.map(|(_, at, reply)| (*at, reply))
     }
 
     /// Goes on until `end`, or until a checker finds something. True if it got there.
@@ -174,6 +207,7 @@ impl Run {
             if let Some(event) = self.world.step() {
                 self.tell(event);
             }
+            self.list_engines();
         } else if let Some((at, _)) = wakeup {
             self.world.advance_to(at);
             self.tell(Event::Woken);
@@ -183,11 +217,27 @@ impl Run {
         self.violation = self.violation.take().or(found);
     }
 
+    /// Other programs that choose engines by themselves are shown those that there are.
+    fn list_engines(&mut self) {
+        while let Some(client) = self.world.take_wish() {
+            let engines = self.control.as_ref().map(|control| control.snapshot().engines);
+            self.world.client_chooses(client, &engines.unwrap_or_default());
+        }
+    }
+
     fn tell(&mut self, event: Event) {
         let Some(control) = &mut self.control else { return };
         let now = self.world.now();
         let mut found = self.checks.hear(now, &event);
         control.handle(now, event);
+        while let Some(message) = control.poll_message() {
+            found = found.or(self.checks.message(now, &message));
+            self.world.hear(&message);
+            if let Message::Answer { request, reply } = message {
+                self.answers.truncate(ANSWERS_KEPT - 1);
+                self.answers.push_front((request, now, reply));
+            }
+        }
         while let Some(command) = control.poll_command() {
             found = found.or(self.checks.command(now, &command, &self.world));
             if found.is_none() {

@@ -6,6 +6,7 @@
 //! trace, whoever panicked.
 
 mod acts;
+mod asks;
 mod findings;
 mod ledger;
 mod stage;
@@ -42,6 +43,8 @@ pub const fn millis(millis: u64) -> Duration {
 const SETTLES_WITHIN: Duration = secs(900);
 /// It has settled when nothing has been pending for this long: repairs that follow each other leave gaps.
 const SETTLED_FOR: Duration = secs(5);
+/// And comes to rest within this time since its chapter began.
+const AT_REST_WITHIN: Duration = secs(7_200);
 const ASKED_EVERY: Duration = millis(500);
 /// Anything else that a story waits for comes within this time.
 const PATIENCE: Duration = secs(60);
@@ -139,6 +142,23 @@ impl Story {
                 }
             }
             self.pass(ASKED_EVERY);
+        }
+    }
+
+    /// Goes on until the fleet is as it should be, and none of its engines has been touched for longer than anything
+    /// waits: what stabilization puts off, and a hand-off after that, have happened by then.
+    pub fn until_at_rest(&mut self) {
+        let settings = &self.world().plan().settings;
+        let rests_for = settings.vpn_recovery_stabilization + settings.handoff + SETTLED_FOR;
+        loop {
+            self.until_settled();
+            let changes = self.ledger.changes().len();
+            self.pass(rests_for);
+            if self.ledger.changes().len() == changes && pending(&self.run).is_none() {
+                return;
+            }
+            let waited = self.time().since(self.chapter.began);
+            assert!(waited < AT_REST_WITHIN, "not at rest after {waited:?}");
         }
     }
 
@@ -243,7 +263,7 @@ impl Story {
     // What is so.
 
     /// The time of the story.
-    const fn time(&self) -> Time {
+    pub const fn time(&self) -> Time {
         self.run.now()
     }
 

@@ -7,6 +7,7 @@ use crate::run::{Reached, Run};
 use crate::world::{Container, DockerFault, EngineFault, Fault, Plan, Tally, World};
 use control::canary::Canary;
 use control::mark::Mark;
+use control::request::Request;
 use control::rng::Rng;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -19,8 +20,9 @@ const CONVERGES_WITHIN: Duration = Duration::from_secs(2_400);
 const ASKED_EVERY: Duration = Duration::from_secs(5);
 /// Then nothing changes for this long, in one run of four.
 const QUIET: Duration = Duration::from_secs(3_600);
-/// A fleet at rest gets this long to settle what needs no hurry, before quiet begins.
-const SETTLES: Duration = Duration::from_secs(900);
+/// A fleet at rest gets this long to settle what needs no hurry, before quiet begins: adopted engines may be taken
+/// for used for 15 minutes, and idle ones go some time after that.
+const SETTLES: Duration = Duration::from_secs(1_800);
 /// Creations that one fault may cause, in multiples of the limit.
 const CREATIONS_PER_FAULT: u64 = 2;
 /// A crash that is to come in the middle of a creation waits for one at most this long, and then comes within
@@ -129,11 +131,17 @@ fn live(run: &mut Run, rng: &mut Rng, crashes: &mut u64) -> Option<Violation> {
             *crashes += 1;
             run.crash();
             run.pass(rng.between(DOWNTIME.0, DOWNTIME.1));
+            if rng.chance(run.world().plan().upgrades_percent) {
+                run.upgrade();
+            }
             run.begin_life();
         }
     }
     // Liveness: once faults stop, the fleet gets back to where it should be.
     run.world_mut().heal_all();
+    for vpn in run.world().vpns() {
+        run.ask(Request::UndrainVpn(vpn));
+    }
     let healed = run.now();
     loop {
         if !run.pass(ASKED_EVERY) {
@@ -166,7 +174,8 @@ fn crash_interval(rng: &mut Rng) -> Option<Duration> {
 /// S15: creations for each fault are bounded.
 fn bounded(run: &Run, crashes: u64) -> Option<Violation> {
     let settings = &run.world().plan().settings;
-    let faults: u64 = run.world().tally().faults.values().sum();
+    let asked = run.world().tally().requests;
+    let faults: u64 = run.world().tally().faults.values().sum::<u64>() + asked;
     let limit = control::policy::scaling::limit(settings) as u64;
     let allowed = (faults + crashes + 1) * limit * CREATIONS_PER_FAULT;
     let created = run.checks().creations();
@@ -183,13 +192,18 @@ fn quiet(run: &mut Run) -> Option<Violation> {
         return run.violation().cloned();
     }
     let before: u64 = run.world().tally().operations.values().sum();
+    let rerouted = run.world().tally().rerouted;
     if !run.pass(QUIET) {
         return run.violation().cloned();
     }
     let after: u64 = run.world().tally().operations.values().sum();
-    (after > before).then(|| Violation {
-        checker: "S15",
-        at: run.now(),
-        what: format!("{} containers were changed in a quiet hour", after - before),
-    })
+    let moved = run.world().tally().rerouted - rerouted;
+    let what = if after > before {
+        format!("{} containers were changed in a quiet hour", after - before)
+    } else if moved > 0 {
+        format!("viewers were sent another session {moved} times in a quiet hour")
+    } else {
+        return None;
+    };
+    Some(Violation { checker: "S15", at: run.now(), what })
 }

@@ -19,6 +19,9 @@ pub struct Totals {
     unknown_outcomes: u64,
     late_arrivals: u64,
     denials: u64,
+    viewers: u64,
+    rerouted: u64,
+    refused: u64,
     faults: BTreeMap<FaultKind, u64>,
     operations: BTreeMap<(Operation, Ending), u64>,
     reached: Vec<u64>,
@@ -42,6 +45,9 @@ impl Totals {
         self.unknown_outcomes += tally.unknown_outcomes;
         self.late_arrivals += tally.late_arrivals;
         self.denials += tally.denials;
+        self.viewers += tally.viewers;
+        self.rerouted += tally.rerouted;
+        self.refused += tally.refused;
         for (kind, count) in &tally.faults {
             *self.faults.entry(*kind).or_default() += count;
         }
@@ -52,6 +58,11 @@ impl Totals {
             *sum += count;
         }
         self.digest = self.digest.rotate_left(7) ^ report.digest;
+    }
+
+    /// Branches of policies that no run reached.
+    pub fn unreached(&self) -> impl Iterator<Item = Mark> {
+        Mark::ALL.iter().zip(&self.reached).filter(|(_, count)| **count == 0).map(|(mark, _)| *mark)
     }
 
     fn all_faults(&self) -> u64 {
@@ -77,17 +88,9 @@ pub fn operations(totals: &Totals) -> String {
         let _ = writeln!(text, "  {:<8} {:<8} {count:>8}", operation.as_str(), ending.as_str());
     }
     let _ = writeln!(text, "  denied and done  {:>8}", totals.denials);
-    text
-}
-
-/// Branches of policies that no run reached.
-pub fn unreached(totals: &Totals) -> String {
-    let never = Mark::ALL.iter().zip(&totals.reached).filter(|(_, count)| **count == 0);
-    let mut text = String::new();
-    let _ = writeln!(text, "policy branches never reached: {} of {}", never.clone().count(), Mark::ALL.len());
-    for (mark, _) in never {
-        let _ = writeln!(text, "  {mark:?}: {}", mark.describe());
-    }
+    let _ = writeln!(text, "viewers: {} came", totals.viewers);
+    let _ = writeln!(text, "  moved or cut off {:>8}", totals.rerouted);
+    let _ = writeln!(text, "  refused          {:>8}", totals.refused);
     text
 }
 
@@ -100,7 +103,7 @@ pub fn digest(totals: &Totals) -> String {
 pub fn last_line(totals: &Totals, violations: usize, seed: u64) -> String {
     format!(
         "simulated_hours={} runs={} faults={} failovers={} port_changes={} unknown_outcomes={} \
-         late_arrivals={} violations={violations} seed={seed}",
+         late_arrivals={} viewers={} violations={violations} seed={seed}",
         totals.simulated.as_secs() / 3_600,
         totals.runs,
         totals.all_faults(),
@@ -108,5 +111,6 @@ pub fn last_line(totals: &Totals, violations: usize, seed: u64) -> String {
         totals.port_changes,
         totals.unknown_outcomes,
         totals.late_arrivals,
+        totals.viewers,
     )
 }

@@ -140,7 +140,13 @@ impl WorldLab {
 
     fn creating(name: &str, port: u16) -> Action {
         let ports = Ports { http: port, https: None, p2p: None };
-        Action::Create(Create { name: Name::from(name), vpn: Some(VPN), ports, spec: SpecHash(1) })
+        Action::Create(Create {
+            name: Name::from(name),
+            vpn: Some(VPN),
+            ports,
+            spec: SpecHash(1),
+            wanted: None,
+        })
     }
 
     fn step(&mut self) -> Option<Event> {

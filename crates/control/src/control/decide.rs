@@ -5,7 +5,7 @@
 //! creations decided in `create`.
 
 use super::Control;
-use crate::agenda::{Agenda, Wake};
+use crate::agenda::Wake;
 use crate::canary::Canary;
 use crate::command::Cause;
 use crate::engine::{Changing, EXITS_REMEMBERED, Engine};
@@ -16,7 +16,6 @@ use crate::policy::offering::{self, Reason, Standing};
 use crate::policy::repair::{self, Remedy, Surroundings};
 use crate::policy::{failover, naming};
 use crate::time::Time;
-use crate::vpn::Vpn;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -24,6 +23,7 @@ impl Control {
     pub(super) fn decide(&mut self) {
         let in_sight = self.in_sight();
         if self.sight.opening {
+            self.refuse_who_waits();
             return;
         }
         let mut evidence = self.gather_evidence();
@@ -34,14 +34,29 @@ impl Control {
             self.judge_vpn(self.fleet.vpns[at].id, evidence);
         }
         self.judge_emergency();
-        if in_sight {
+        self.judge_mending();
+        self.review_attempts();
+        let may_act = in_sight && self.has_free_hand();
+        if may_act {
             self.settle_clashes();
         }
+        self.judge_ports();
+        self.judge_leaving();
         let remedies = self.judge_engines();
-        if in_sight {
+        if may_act {
             self.carry_out(remedies);
+        }
+        self.seat_streams();
+        if in_sight {
+            self.mend_vpns();
+            self.carry_out_deletions();
+        }
+        self.serve_orders(may_act);
+        if may_act {
             self.create_what_is_missing();
         }
+        self.clear_caches(may_act);
+        self.refuse_who_waits();
     }
 
     /// Decides anew which engines are offered, and what is to be done about the others.
@@ -51,6 +66,9 @@ impl Control {
         let mut told = Vec::new();
         let mut wake_at = Time::NEVER;
         let Self { fleet, settings, marks, blind, now, sabotage, agenda, .. } = self;
+        // Both are in the order of ids, so that one walk finds who is asked already.
+        let mut probed = agenda.probed().peekable();
+        let mut probes = Vec::new();
         for engine in fleet.engines.values_mut() {
             let vpn = engine.seat.vpn().map(|vpn| &fleet.vpns[vpn.index()]);
             let mut standing = offering::standing(engine, vpn, *blind, settings);
@@ -78,13 +96,26 @@ impl Control {
                 | Remedy::Start(_)
                 | Remedy::Restart(_)
                 | Remedy::Remove(_)
+                | Remedy::Stop(_)
+                | Remedy::Replace
                 | Remedy::GiveUpHeld
                 | Remedy::RestartOwed => {
                     engine.next_step = None;
                     remedies.push((engine.id, remedy));
                 }
             }
-            keep_probing(agenda, engine, vpn, *now);
+            while probed.next_if(|id| *id < engine.id).is_some() {}
+            let scheduled = probed.next_if_eq(&engine.id).is_some() || engine.answers.asking.is_some();
+            let reachable = offering::can_be_probed(engine, vpn);
+            if reachable != scheduled {
+                probes.push((engine.id, reachable));
+            }
+        }
+        drop(probed);
+        // An engine that can be asked is asked; the others are not.
+        for (id, reachable) in probes {
+            let wake = Wake::Probe(id);
+            if reachable { agenda.set(wake, *now) } else { agenda.clear(wake) }
         }
         for (id, name, standing) in told {
             let subject = Subject::Engine(Some(id), name);
@@ -109,6 +140,7 @@ impl Control {
 
     fn carry_out(&mut self, remedies: Vec<(ContainerId, Remedy)>) {
         let mut held = vec![Vec::new(); self.fleet.vpns.len()];
+        let mut unhealthy = Vec::new();
         let mut owed = vec![Vec::new(); self.fleet.vpns.len()];
         for (id, remedy) in remedies {
             let seat = self.fleet.engines.get(&id).and_then(|engine| engine.seat.vpn());
@@ -124,10 +156,13 @@ impl Control {
                 Remedy::Restart(_) if self.sabotage.is(Canary::StrandedForever) => {}
                 Remedy::Restart(cause) => self.apply(id, Changing::Restarting, cause),
                 Remedy::Remove(cause) => self.apply(id, Changing::Removing, cause),
+                Remedy::Stop(cause) => self.apply(id, Changing::Stopping, cause),
+                Remedy::Replace => unhealthy.push(id),
                 Remedy::GiveUpHeld => held.extend_at(seat, id),
                 Remedy::RestartOwed => owed.extend_at(seat, id),
             }
         }
+        self.replace_unhealthy(&unhealthy);
         held.into_iter().for_each(|engines| self.give_up_held(engines));
         for (at, engines) in owed.into_iter().enumerate() {
             self.restart_owed(self.fleet.vpns[at].id, &engines);
@@ -170,7 +205,29 @@ impl Control {
             | Cause::Reconnected
             | Cause::StartFailed
             | Cause::ArrivedLate
-            | Cause::Clashes => {}
+            | Cause::Clashes
+            | Cause::Misported
+            | Cause::CarrierNeeded
+            | Cause::CarrierCame
+            | Cause::Rebalanced
+            | Cause::Surplus
+            | Cause::SeatNeeded
+            | Cause::Outdated
+            | Cause::Leaks
+            | Cause::TunnelStopped
+            | Cause::TunnelLost
+            | Cause::StaysFailed
+            | Cause::StoppedByPerson
+            | Cause::Ordered
+            | Cause::BecameIdle
+            | Cause::ViewerWaits
+            | Cause::SessionLost
+            | Cause::StreamMoves
+            | Cause::NobodyWatches => {}
+            Cause::Unhealthy => why.extend(lasting(engine.answers.unhealthy_since)),
+            Cause::Operator | Cause::VpnDrained | Cause::ReplacesUnhealthy => {
+                why.extend(engine.request.map(Why::Request));
+            }
         }
         why
     }
@@ -215,18 +272,6 @@ impl Control {
             engine.restart_owed = false;
         }
         self.apply(next, Changing::Restarting, Cause::Reconnected);
-    }
-}
-
-/// An engine that can be asked is asked; the others are not.
-fn keep_probing(agenda: &mut Agenda, engine: &Engine, vpn: Option<&Vpn>, now: Time) {
-    let wake = Wake::Probe(engine.id);
-    let scheduled = agenda.when(wake).is_some() || engine.answers.asking.is_some();
-    let reachable = offering::can_be_probed(engine, vpn);
-    if reachable && !scheduled {
-        agenda.set(wake, now);
-    } else if !reachable && scheduled {
-        agenda.clear(wake);
     }
 }
 

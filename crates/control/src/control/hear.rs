@@ -30,18 +30,11 @@ impl Control {
         if operation.fate != Fate::Open {
             return;
         }
-        match &operation.task {
-            Task::Create(create) => return self.hear_create(&operation, create, outcome),
-            Task::Start(id) | Task::Restart(id) | Task::Remove(id) => {
-                return self.hear_change(&operation, *id, outcome);
-            }
-            Task::Ping
-            | Task::List
-            | Task::InspectVpn(_)
-            | Task::InspectContainer(_)
-            | Task::InspectFate(_)
-            | Task::Probe { .. }
-            | Task::Ask { .. } => {}
+        if let Task::Create(create) = &operation.task {
+            return self.hear_create(&operation, create, outcome);
+        }
+        if let Some(id) = operation.task.changes() {
+            return self.hear_change(&operation, id, outcome);
         }
         self.fleet.operations.settle(op);
         let asked = operation.sent_at;
@@ -55,7 +48,16 @@ impl Control {
                 self.hear_probe(op, engine, started_at, vpn, &outcome, asked);
             }
             Task::Ask { vpn, question, epochs } => self.hear_answer(vpn, question, epochs, outcome, asked),
-            Task::Create(_) | Task::Start(_) | Task::Restart(_) | Task::Remove(_) => {}
+            Task::ClearCache(id) => self.hear_cache(id, &outcome),
+            Task::MendVpn(vpn) => self.hear_mended(vpn, op, operation.cause, &outcome),
+            Task::Tell(vpn) => self.hear_told(vpn, operation.cause, &outcome),
+            Task::Open(session) => self.hear_opened(session, outcome),
+            Task::AskSession(stream) => self.hear_session(&stream, op, outcome),
+            // An engine that does not close a session ends it when nobody reads it any more.
+            Task::Close => {}
+            // Nothing sends these yet.
+            // Heard above.
+            Task::Create(_) | Task::Start(_) | Task::Restart(_) | Task::Stop(_) | Task::Remove(_) => {}
         }
     }
 
@@ -80,6 +82,7 @@ impl Control {
                 self.docker.listed = Some(asked);
                 self.believe_listing(&listing, asked);
                 self.sighted_listing(asked);
+                self.dirty |= self.breakers.looked(asked);
             }
             Outcome::Done(_) | Outcome::Refused(_) | Outcome::Unknown(_) => {
                 let retry = self.docker.listings_failed;
@@ -165,7 +168,7 @@ impl Control {
         }
     }
 
-    fn note_stranger(&mut self, listed: &Listed, asked: Time) {
+    pub(super) fn note_stranger(&mut self, listed: &Listed, asked: Time) {
         if self.fleet.was_gone(listed.id, asked) {
             return;
         }
@@ -257,7 +260,9 @@ impl Control {
                 | Happened::Unpaused
                 | Happened::Renamed
                 | Happened::HealthIs(_) => {
-                    if !self.curious.contains(&id) && !self.fleet.gone.contains_key(&id) {
+                    if let Some(stirred) = self.curious.get_mut(&id) {
+                        *stirred = Some(now);
+                    } else if !self.fleet.gone.contains_key(&id) {
                         self.look_at(id, Cause::SomethingChanged);
                     }
                 }
@@ -322,11 +327,10 @@ impl Control {
     pub(super) fn hear_store(&mut self, answer: Result<Vec<RememberedStream>, Arc<str>>) {
         self.store_answered = answer.is_ok();
         for remembered in answer.unwrap_or_default() {
-            match self.fleet.engines.get_mut(&remembered.engine) {
-                Some(engine) => {
-                    engine.streams.insert(remembered.stream);
-                }
-                None => self.remembered.push(remembered),
+            if self.fleet.engines.contains_key(&remembered.engine) {
+                self.adopt_stream(remembered);
+            } else {
+                self.remembered.push(remembered);
             }
         }
         self.sighted_store();

@@ -7,12 +7,13 @@ use crate::docker::{Facts, Listed, State};
 use crate::engine::Engine;
 use crate::event::{Outcome, ProbeReport, Report};
 use crate::ids::{ContainerId, OpId, VpnId};
-use crate::journal::{Expect, Subject, What};
+use crate::journal::{Expect, Subject, What, Why};
 use crate::mark::Mark;
 use crate::operation::Fate;
 use crate::policy::offering::Standing;
 use crate::time::{Stamp, Time};
 use alloc::vec;
+use alloc::vec::Vec;
 
 impl Control {
     /// A container of ours is seen for the first time.
@@ -41,22 +42,30 @@ impl Control {
                 self.write(subject.clone(), What::Adopted { vpn }, vec![], Expect::Nothing);
             }
             None => {
-                engine.unexpected = true;
-                self.write(subject.clone(), What::Appeared, vec![], Expect::Nothing);
+                // What an operation of an earlier life created and nobody knows of is kept or removed as it is needed.
+                engine.unexpected = engine.created_by.is_some();
+                // What we created ourselves says so.
+                let foreign = engine.created_by.is_none();
+                let why = foreign.then_some(Why::ForeignHand).into_iter().collect();
+                self.write(subject.clone(), What::Appeared, why, Expect::Nothing);
+                if foreign {
+                    self.foreign_act();
+                }
             }
         }
         if engine.ports.is_none() {
             self.write(subject, What::LabelsGarbled, vec![], Expect::Nothing);
         }
         self.newcomers |= creation.is_none();
-        let of_it = self.remembered.extract_if(.., |remembered| remembered.engine == engine.id);
-        engine.streams.extend(of_it.map(|remembered| remembered.stream));
-        self.fleet.engines.insert(engine.id, engine);
+        let id = engine.id;
+        self.fleet.engines.insert(id, engine);
+        let of_it: Vec<_> = self.remembered.extract_if(.., |remembered| remembered.engine == id).collect();
+        of_it.into_iter().for_each(|remembered| self.adopt_stream(remembered));
         self.dirty = true;
     }
 
     pub(super) fn hear_container(&mut self, id: ContainerId, outcome: Outcome, asked: Time) {
-        self.curious.remove(&id);
+        let stirred = self.curious.remove(&id).flatten();
         let mut again = false;
         if let Some(engine) = self.fleet.engines.get_mut(&id) {
             engine.inspecting = None;
@@ -67,6 +76,14 @@ impl Control {
             Outcome::Done(Report::Found(facts)) => self.believe_facts(&facts, asked),
             Outcome::Done(Report::Absent) => self.forget(id),
             Outcome::Done(_) | Outcome::Refused(_) | Outcome::Unknown(_) => self.look_again(id),
+        }
+        if let Some(stirred) = stirred
+            && let Some(engine) = self.fleet.engines.get_mut(&id)
+        {
+            // Something happened to it while it was looked at for the first time: the look may be from before.
+            engine.touched = engine.touched.max(stirred);
+            engine.inspected = None;
+            again = true;
         }
         if again && self.fleet.engines.contains_key(&id) {
             self.look_at(id, Cause::SomethingChanged);
@@ -99,10 +116,16 @@ impl Control {
         // A decision about a hidden engine may have waited for nothing but this look.
         let hidden = engine.standing != Standing::Offered;
         let process = engine.started_at;
+        let known_to_run = engine.inspected.is_some() && engine.state.has_network();
         self.dirty |= engine.observe_facts(facts, asked, self.now) || first || hidden;
         if engine.state.has_network() && engine.unexpected {
             // Somebody has started it: it is there to be used.
             engine.unexpected = false;
+        }
+        if known_to_run && process.is_some() && engine.started_at != process {
+            // It was started anew and nobody told of its end: that was an exit all the same.
+            self.marks.hit(Mark::ExitUnheard);
+            engine.note_exit(self.now);
         }
         if engine.started_at != process {
             // Another process: the question that is due was for the one before.
@@ -121,13 +144,18 @@ impl Control {
         self.agenda.clear(Wake::Look(id));
         self.unsighted_engine(id);
         let Some(engine) = self.fleet.engines.remove(&id) else { return };
+        let foreign = self.gone_by_others(&engine);
         if let Some((op, _)) = engine.operation {
             // Its end will find nothing to change any more.
             self.fleet.operations.settle(op);
             self.agenda.clear(Wake::AskFate(op));
         }
         self.fleet.gone.insert(id, self.now);
-        self.write(Subject::Engine(Some(id), engine.name), What::Gone, vec![], Expect::Nothing);
+        let why = foreign.then_some(Why::ForeignHand).into_iter().collect();
+        self.write(Subject::Engine(Some(id), engine.name), What::Gone, why, Expect::Nothing);
+        if foreign {
+            self.foreign_act();
+        }
         self.dirty = true;
     }
 
@@ -156,6 +184,9 @@ impl Control {
             if current && engine.started_at == started_at && engine.state == State::Running {
                 let trusted = engine.answers.proven;
                 self.dirty |= engine.observe_answer(report, asked, routine);
+                if engine.answers.failures >= self.settings.health_failure_threshold {
+                    engine.answers.unhealthy_since.get_or_insert(self.now);
+                }
                 if trusted && !engine.answers.proven {
                     self.marks.hit(Mark::AdoptedUnproven);
                 }

@@ -6,7 +6,7 @@ use super::Control;
 use crate::agenda::Wake;
 use crate::canary::Canary;
 use crate::command::{Cause, Create};
-use crate::docker::Facts;
+use crate::docker::{Facts, State};
 use crate::engine::Engine;
 use crate::event::{Outcome, Refusal, Report};
 use crate::ids::{ContainerId, OpId};
@@ -35,6 +35,7 @@ impl Control {
             Outcome::Refused(refusal) if !matches!(refusal, Refusal::Unexplained(_)) => {
                 self.fleet.operations.settle(op);
                 self.create_retry.refused(self.now);
+                self.attempt_refused(op, create, &refusal);
                 self.write(subject, What::Refused("creation", op), vec![Why::Said(refusal)], Expect::Nothing);
                 // The name or the port is somebody's that we do not know: look before the next attempt.
                 self.agenda.set_earlier(Wake::List, self.now);
@@ -58,6 +59,8 @@ impl Control {
         let vpn = create.vpn.map(|vpn| self.fleet.vpn(vpn));
         let engine = Engine::created(id, create, vpn, operation, self.now);
         self.fleet.engines.insert(id, engine);
+        // What an earlier life had created may have arrived meanwhile, with the same ports.
+        self.newcomers = true;
     }
 
     pub(super) fn hear_change(&mut self, operation: &Operation, id: ContainerId, outcome: Outcome) {
@@ -81,7 +84,11 @@ impl Control {
                 if operation.cause == Cause::Created {
                     self.create_retry.succeeded();
                 }
-                engine.assume_started(now);
+                if matches!(operation.task, Task::Stop(_)) {
+                    engine.observe_state(State::Exited, now);
+                } else {
+                    engine.assume_started(now);
+                }
                 if !self.sabotage.is(Canary::HidesSilently) {
                     self.look_at(id, Cause::SomethingChanged);
                 }
@@ -91,6 +98,7 @@ impl Control {
                 // A restart that was refused half-way has stopped it all the same: it has to be looked at.
                 engine.inspected = None;
                 engine.retry.refused(now);
+                let born_of = engine.created_by;
                 if matches!(operation.task, Task::Start(_)) {
                     self.marks.hit(Mark::StartFailedRemoved);
                     engine.condemned = Some(Cause::StartFailed);
@@ -100,6 +108,9 @@ impl Control {
                     if operation.cause == Cause::Created && !vpn_is_to_blame {
                         // Another one would hardly fare better: the port is taken, or the runtime is broken.
                         self.create_retry.refused(now);
+                        if let Some(born_of) = born_of {
+                            self.attempt_failed(born_of, Why::Said(refusal.clone()));
+                        }
                     }
                 }
                 self.fleet.operations.settle(op);
@@ -148,7 +159,9 @@ impl Control {
         if failed_start {
             self.marks.hit(Mark::StartFailedRemoved);
             engine.condemned = Some(Cause::StartFailed);
-        } else if matches!(operation.task, Task::Remove(_)) || facts.started_at == engine.started_at {
+        } else if matches!(operation.task, Task::Stop(_) | Task::Remove(_))
+            || facts.started_at == engine.started_at
+        {
             // It has had no effect that shows. Before it is repeated it gets time to.
             engine.retry.refused(self.now);
         }
@@ -167,10 +180,14 @@ impl Control {
         match outcome {
             Outcome::Done(Report::Found(facts)) => {
                 let born_of = facts.listed.labels.meaning().operation;
-                if born_of == Some(op) {
+                // Whoever has the name has it from now on.
+                if facts.listed.ours {
                     self.believe_facts(&facts, asked);
                 } else {
-                    // The name is another's: ours cannot have been created.
+                    self.note_stranger(&facts.listed, asked);
+                }
+                if born_of != Some(op) {
+                    // Ours cannot have been created.
                     self.marks.hit(Mark::UnknownReleased);
                     self.write(subject, What::FateReleased(op), vec![], Expect::Refill);
                     self.create_retry.refused(self.now);
@@ -209,11 +226,18 @@ fn verb(task: &Task) -> &'static str {
         Task::Restart(_) => "restart",
         Task::Remove(_) => "removal",
         Task::Create(_) => "creation",
+        Task::Stop(_) => "stop",
+        Task::ClearCache(_) => "clearing the cache",
+        Task::MendVpn(_) => "mending",
+        Task::Tell(_) => "order",
+        Task::Open(_) => "opening a session",
+        Task::Close => "closing a session",
         Task::Ping
         | Task::List
         | Task::InspectVpn(_)
         | Task::InspectContainer(_)
         | Task::InspectFate(_)
+        | Task::AskSession(_)
         | Task::Probe { .. }
         | Task::Ask { .. } => "question",
     }

@@ -5,13 +5,13 @@ use crate::agenda::Wake;
 use crate::command::{Cause, Question};
 use crate::docker::Listed;
 use crate::engine::{Answers, Engine, Seat};
-use crate::event::{Outcome, Refusal, Report};
+use crate::event::{Outcome, Refusal, Report, TunnelStatus};
 use crate::ids::{ContainerId, VpnId};
 use crate::journal::{Expect, What, Why};
 use crate::mark::Mark;
-use crate::policy::verdict;
+use crate::policy::{forwarding, verdict};
 use crate::time::Time;
-use crate::vpn::{ControlServer, PortReading, Vpn};
+use crate::vpn::{ControlServer, PORT_CHANGES_REMEMBERED, PortReading, Vpn};
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -101,7 +101,11 @@ impl Control {
         }
         if epochs.0 != vpn.network_epoch || (question == Question::Ports && epochs.1 != vpn.port_epoch) {
             self.marks.hit(Mark::StaleEpoch);
-            return;
+            let again = match question {
+                Question::Tunnel => Wake::AskTunnel(id),
+                Question::Ports | Question::PublicAddress => Wake::AskPorts(id),
+            };
+            return self.agenda.set(again, self.now);
         }
         if question == Question::Tunnel && asked < vpn.health_since {
             self.marks.hit(Mark::StaleReading);
@@ -118,6 +122,15 @@ impl Control {
             Outcome::Done(Report::Tunnel(status)) => {
                 self.dirty |= vpn.tunnel != Some(status);
                 vpn.tunnel = Some(status);
+                if status == TunnelStatus::Stopped {
+                    vpn.stopped_since.get_or_insert(asked);
+                    vpn.stopped_confirmed = Some(asked);
+                    // A second poll may be all that the ladder has waited for.
+                    self.dirty = true;
+                } else {
+                    vpn.stopped_since = None;
+                    vpn.stopped_confirmed = None;
+                }
             }
             Outcome::Done(Report::Ports(ports)) => {
                 let port = ports.first().copied().filter(|port| *port != 0);
@@ -129,6 +142,14 @@ impl Control {
                 Question::Ports => self.keep_port(id),
                 Question::Tunnel | Question::PublicAddress => {}
             },
+        }
+    }
+
+    /// Gluetun told its ports by itself: a reading like any other.
+    pub(super) fn hear_pushed(&mut self, id: VpnId, ports: &[u16]) {
+        if id.index() < self.fleet.vpns.len() {
+            let port = ports.first().copied().filter(|port| *port != 0);
+            self.read_port(id, PortReading { port, asked_at: self.now });
         }
     }
 
@@ -145,17 +166,34 @@ impl Control {
     }
 
     fn read_port(&mut self, id: VpnId, reading: PortReading) {
+        let now = self.now;
         let vpn = self.fleet.vpn_mut(id);
+        if vpn.port.is_some_and(|known| reading.asked_at < known.asked_at) {
+            // A push has overtaken it.
+            self.marks.hit(Mark::StaleReading);
+            return;
+        }
         vpn.port_is_cached = false;
+        // Creation may have waited for nothing but this answer.
+        self.dirty |= vpn.port.is_none();
         let before = vpn.port.and_then(|before| before.port);
         vpn.port = Some(reading);
+        match reading.port {
+            Some(_) => vpn.port_none_since = None,
+            None => {
+                vpn.port_none_since.get_or_insert(reading.asked_at);
+            }
+        }
         if reading.port == before && reading.port == vpn.last_port {
             return;
         }
         self.dirty = true;
+        let flapped = forwarding::flaps(vpn, now);
         let what = match (vpn.last_port, reading.port) {
             (Some(last), Some(port)) if last != port => {
                 self.marks.hit(Mark::PortChanged);
+                vpn.port_changes.rotate_left(1);
+                vpn.port_changes[PORT_CHANGES_REMEMBERED - 1] = Some(self.now);
                 What::PortChanged(last, port)
             }
             (Some(_) | None, Some(port)) => What::PortIs(port),
@@ -166,8 +204,13 @@ impl Control {
             (Some(_) | None, None) => return,
         };
         vpn.last_port = reading.port.or(vpn.last_port);
+        let flaps = !flapped && forwarding::flaps(vpn, now);
+        let next = vpn.elected_at.map_or(now, |at| at + forwarding::ELECTION_WAIT);
         let subject = self.vpn_subject(id);
-        self.write(subject, what, vec![], Expect::Nothing);
+        self.write(subject.clone(), what, vec![], Expect::Nothing);
+        if flaps {
+            self.write(subject, What::PortFlaps, vec![], Expect::NextLook(next));
+        }
     }
 
     /// Whether an engine of a doubted VPN can be asked.

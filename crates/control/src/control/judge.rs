@@ -10,9 +10,10 @@ use crate::engine::{Changing, Engine};
 use crate::ids::VpnId;
 use crate::journal::{Expect, Subject, What, Why};
 use crate::mark::Mark;
+use crate::policy::ladder::Climbed;
 use crate::policy::verdict::{self, Doubt, Evidence, Finding};
 use crate::policy::{failover, offering};
-use crate::vpn::{Check, Checked, Failure, Verdict, Witnesses};
+use crate::vpn::{Check, Checked, Failure, Verdict, Vpn, Witnesses};
 use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -35,12 +36,17 @@ impl Control {
 
     /// Engines that fail on every VPN at once speak about acefleet, not about themselves. True if that changed.
     pub(super) fn suspect_oneself(&mut self, evidence: &[Evidence]) -> bool {
-        let blind = Evidence::is_blind(evidence, self.blind);
+        // A VPN that is not healthy and has nobody to ask says nothing about acefleet either way.
+        let speaks = |(vpn, told): &(&Vpn, &Evidence)| told.askable > 0 || vpn.is_healthy();
+        let evidence: Vec<_> =
+            self.fleet.vpns.iter().zip(evidence).filter(speaks).map(|(_, told)| *told).collect();
+        let blind = Evidence::is_blind(&evidence, self.blind);
         if blind == self.blind {
             return false;
         }
         self.marks.hit(Mark::SelfDoubt);
         self.blind = blind;
+        self.blind_until = self.now;
         self.write(Subject::Fleet, What::SuspectsItself(blind), vec![], Expect::Nothing);
         if blind {
             self.withdraw_failures_by_silence();
@@ -150,6 +156,7 @@ impl Control {
         }
         let Some(check) = vpn.check.take() else { return };
         vpn.checked = Some(result);
+        vpn.checked_at = check.asked_at;
         let told = vpn.told_connected.replace(result.connected > 0);
         if told != Some(result.connected > 0) {
             self.tell_of_check(id, &check);
@@ -179,19 +186,34 @@ impl Control {
         vpn.verdict_since = now;
         vpn.failure = Some(Failure { at: now, network_lost });
         vpn.relapses = if failover::relapses(vpn, now) { vpn.relapses + 1 } else { 0 };
+        if vpn.relapses == 0 {
+            // Whoever stopped it when it was last started for him has long been content with it.
+            vpn.started_after = None;
+        }
         if vpn.relapses > 0 {
             self.marks.hit(Mark::VpnRelapses);
         }
         vpn.witnesses = Witnesses::default();
+        vpn.climbed = Climbed::default();
         // The port after a failure is compared with nothing from before it.
         vpn.port_epoch += 1;
         vpn.port = None;
         vpn.last_port = None;
+        vpn.port_none_since = None;
+        vpn.port_changes = Default::default();
+        vpn.elected_at = None;
+        vpn.owes_place = false;
         vpn.public_address = None;
         let expect = match vpn.gone_since {
             Some(since) => Expect::RemovalAt(since + failover::NETWORK_GONE_GRACE),
             None => Expect::EnginesHidden,
         };
+        // What was out of date is out of date no more: the port after the failure is compared with nothing.
+        let misported = |engine: &&mut Engine| {
+            let leaving = engine.leaving.is_some_and(|leaving| leaving.cause == Cause::Misported);
+            leaving && engine.seat.vpn() == Some(id)
+        };
+        self.fleet.engines.values_mut().filter(misported).for_each(|engine| engine.leaving = None);
         let subject = self.vpn_subject(id);
         self.write(subject, What::VpnFailed, why, expect);
         self.dirty = true;
@@ -206,6 +228,7 @@ impl Control {
         let failure = vpn.failure.take();
         if let Some(failure) = failure {
             vpn.recovered_at = Some(now);
+            vpn.climbed = Climbed::default();
             if failure.network_lost {
                 self.marks.hit(Mark::VpnRecoversNetwork);
             } else {
@@ -234,12 +257,19 @@ impl Control {
         self.fleet.engines.values_mut().filter(on_it).for_each(|engine| engine.witness = false);
         let subject = self.vpn_subject(id);
         self.write(subject, What::VpnHealthy, why, Expect::Refill);
-        self.agenda.set(Wake::AskPorts(id), now);
+        self.ask_ports(id);
         self.dirty = true;
     }
 
     pub(super) fn judge_emergency(&mut self) {
         let holds = failover::emergency(self.emergency.is_some(), &self.fleet.vpns);
+        if let Some(since) = self.emergency {
+            let settles = since + self.settings.emergency_settle;
+            self.wake_to_decide(settles);
+            if settles <= self.now {
+                self.marks.hit(Mark::EmergencySettled);
+            }
+        }
         if holds == self.emergency.is_some() {
             return;
         }

@@ -97,6 +97,14 @@ impl Control {
             Wake::Probe(id) => self.probe_routinely(id),
             Wake::Look(id) => self.look_at(id, Cause::SomethingChanged),
             Wake::AskFate(op) => self.ask_fate(op),
+            Wake::ReviewIdle => {
+                self.agenda.set(wake, self.now + self.settings.autoscale_interval);
+                if self.settings.auto_delete {
+                    self.idle_review = Some(self.settings.engine_grace_period);
+                    self.dirty = true;
+                }
+            }
+            Wake::AskSessions => self.ask_sessions(),
             Wake::DoubleCheck(_) | Wake::Decide => self.dirty = true,
         }
     }
@@ -126,7 +134,7 @@ impl Control {
 
     /// Asks for forwarded ports, and for the public address until it is known. A VPN that has failed is not asked:
     /// what it says may be from before.
-    fn ask_ports(&mut self, id: VpnId) {
+    pub(super) fn ask_ports(&mut self, id: VpnId) {
         self.agenda.set(Wake::AskPorts(id), self.now + self.settings.gluetun_port_check_interval);
         let vpn = self.fleet.vpn(id);
         if vpn.current().is_some() && vpn.is_healthy() && vpn.asking_ports.is_none() {
@@ -195,22 +203,11 @@ impl Control {
             self.agenda.set(Wake::AskFate(op), self.now + self.settings.ping_interval);
             return;
         }
-        match &operation.task {
-            Task::Create(create) => {
-                let target = Target::Name(create.name.clone());
-                self.send(Cause::FateUnknown, Action::Inspect(target), Task::InspectFate(op));
-            }
-            Task::Start(id) | Task::Restart(id) | Task::Remove(id) => {
-                let id = *id;
-                self.look_at(id, Cause::FateUnknown);
-            }
-            Task::Ping
-            | Task::List
-            | Task::InspectVpn(_)
-            | Task::InspectContainer(_)
-            | Task::InspectFate(_)
-            | Task::Probe { .. }
-            | Task::Ask { .. } => {}
+        if let Some(create) = operation.create() {
+            let target = Target::Name(create.name.clone());
+            self.send(Cause::FateUnknown, Action::Inspect(target), Task::InspectFate(op));
+        } else if let Some(id) = operation.task.changes() {
+            self.look_at(id, Cause::FateUnknown);
         }
     }
 

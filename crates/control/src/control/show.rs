@@ -5,15 +5,19 @@ use crate::agenda::Wake;
 use crate::docker::State;
 use crate::engine::Engine;
 use crate::ids::ContainerId;
+use crate::policy::breaker::Kind;
+use crate::policy::ladder::Next;
 use crate::policy::offering::{Reason, Standing};
-use crate::policy::{failover, scaling, verdict};
+use crate::policy::{failover, forwarding, scaling, verdict};
 use crate::snapshot::{
-    BlockedCode, BlockedView, Capacity, EmergencyView, EngineHealth, EngineView, Overall, Snapshot, VpnView,
+    BlockedCode, BlockedView, Capacity, EmergencyView, EngineHealth, EngineView, Overall, PassiveView,
+    Snapshot, VpnView,
 };
 use crate::time::Time;
 use crate::vpn::Vpn;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
 
 /// Why nothing can be created, as last decided.
@@ -23,6 +27,7 @@ pub(super) enum Blocked {
     NoHealthyVpn,
     BacksOff(Time),
     OnProbation(Time),
+    BreakerOpen(Time),
 }
 
 impl Control {
@@ -33,10 +38,24 @@ impl Control {
         let mut engines: Vec<_> = views.collect();
         engines.sort_by_key(|engine| (engine.port, engine.container_id));
         let capacity = self.capacity(&engines);
+        let mut seated = vec![(0, 0); self.fleet.vpns.len()];
+        for view in &engines {
+            let Some((vpn, _)) = view.vpn else { continue };
+            seated[vpn.index()].0 += 1;
+            seated[vpn.index()].1 += usize::from(view.standing == Standing::Offered);
+        }
         Snapshot {
             at: self.now,
             journalled: self.journal.written(),
-            vpns: self.fleet.vpns.iter().map(|vpn| self.vpn_view(vpn, &engines)).collect(),
+            streams: self.stream_views(),
+            viewers: self.viewers_view(),
+            vpns: self
+                .fleet
+                .vpns
+                .iter()
+                .zip(seated)
+                .map(|(vpn, seated)| self.vpn_view(vpn, seated))
+                .collect(),
             emergency: self.emergency_view(),
             blocked: self.blocked_view(capacity),
             overall: self.overall(capacity),
@@ -45,6 +64,11 @@ impl Control {
             docker_reachable: self.docker.reachable(),
             ready: !self.sight.opening,
             suspects_itself: self.blind,
+            breakers: [Kind::General, Kind::Replacement]
+                .map(|kind| (kind, self.breakers.of(kind).clone()))
+                .to_vec(),
+            last_creation_failure: self.breakers.general.last_failure(),
+            passive: self.passive_view(),
         }
     }
 
@@ -71,6 +95,7 @@ impl Control {
             self.waits_for_vpn(engine),
             self.waits_for_a_person(engine),
             docker_is_back,
+            self.passive_until(),
         ];
         looks.into_iter().flatten().min().map(|at| at.max(self.now))
     }
@@ -113,6 +138,7 @@ impl Control {
             first_seen: engine.first_seen,
             last_seen: engine.last_seen,
             streams: engine.streams.iter().cloned().collect(),
+            last_stream_usage: engine.last_stream_usage,
             health,
             last_health_check: answers.asked_at,
             connected: answers.connected,
@@ -121,11 +147,13 @@ impl Control {
             standing: engine.standing,
             standing_since: engine.standing_since,
             next_step: if offered { None } else { self.next_step(engine) },
+            leased_until: engine.leased_until.filter(|_| engine.is_leased(self.now)),
+            last_cache_cleanup: engine.cache.cleared_at,
+            cache_size_bytes: engine.cache.bytes,
         })
     }
 
-    fn vpn_view(&self, vpn: &Vpn, engines: &[EngineView]) -> VpnView {
-        let on_it = || engines.iter().filter(|view| view.vpn.as_ref().is_some_and(|(id, _)| *id == vpn.id));
+    fn vpn_view(&self, vpn: &Vpn, (engines, offered): (usize, usize)) -> VpnView {
         let stable_at = vpn.stable_at(self.now, self.settings.vpn_recovery_stabilization);
         VpnView {
             id: vpn.id,
@@ -138,14 +166,22 @@ impl Control {
             doubt: vpn.doubt.map(|(doubt, _)| verdict::Doubt::why(doubt).to_string()),
             double_check: vpn.checked.map(|checked| (checked.connected, checked.asked)),
             forwarded_port: vpn.port(self.now, self.settings.gluetun_port_cache_ttl),
+            port_flaps: forwarding::flaps(vpn, self.now),
             public_address: vpn.public_address.clone(),
             control_server: vpn.control_server,
             last_check: vpn.inspected,
             failed_since: vpn.failure.map(|failure| failure.at),
             stabilizes_until: stable_at.filter(|at| *at > self.now),
             probation_until: failover::probation_ends(vpn, self.now),
-            engines: on_it().count(),
-            offered: on_it().filter(|view| view.standing == Standing::Offered).count(),
+            next_rung: match self.next_rung(vpn.id, failover::healthy_since(&self.fleet.vpns)) {
+                Next::At(at, rung) => Some((rung, at)),
+                Next::Now(rung) => Some((rung, self.now)),
+                Next::Nothing | Next::NeedsPerson => None,
+            },
+            rungs_climbed: vpn.climbed.steps,
+            drains: vpn.draining.is_some(),
+            engines,
+            offered,
         }
     }
 
@@ -160,21 +196,31 @@ impl Control {
         }
     }
 
-    fn capacity(&self, engines: &[EngineView]) -> Capacity {
+    pub(super) fn capacity(&self, engines: &[EngineView]) -> Capacity {
         let limit = scaling::limit(&self.settings);
-        let used = self.fleet.engines.values().filter(|engine| engine.is_used(self.now)).count();
+        let used = self.demand();
         Capacity {
             total: self.fleet.occupying(),
             running: engines.iter().filter(|engine| engine.state == State::Running).count(),
             offered: self.fleet.engines.values().filter(|engine| self.offers(engine)).count(),
             used,
-            desired: scaling::desired(&self.settings, used, self.emergency.is_some(), limit),
+            desired: scaling::desired(&self.settings, used, self.in_unsettled_emergency(), limit),
             limit,
             minimum: self.settings.min_replicas,
         }
     }
 
-    fn blocked_view(&self, capacity: Capacity) -> Option<BlockedView> {
+    fn passive_view(&self) -> Option<PassiveView> {
+        let until = self.passive_until()?;
+        self.hand.since().map(|since| PassiveView { since, until })
+    }
+
+    /// Why no engine could be created now, for whoever asks for one.
+    pub(super) fn blocked_now(&self) -> Option<BlockedView> {
+        self.blocked_view(self.capacity(&[]))
+    }
+
+    pub(super) fn blocked_view(&self, capacity: Capacity) -> Option<BlockedView> {
         let next_look = [self.agenda.when(Wake::Ping), self.agenda.when(Wake::List)];
         let next_look = next_look.into_iter().flatten().min().unwrap_or(self.now);
         let unhealthy = !self.fleet.vpns.is_empty() && !self.fleet.vpns.iter().any(Vpn::is_healthy);
@@ -182,14 +228,26 @@ impl Control {
         if !self.docker.reachable() || !self.sight.clear() {
             return view(BlockedCode::DockerUnavailable, "Docker does not answer".into(), next_look);
         }
+        if let Some(until) = self.passive_until() {
+            let message =
+                "somebody else creates and removes our containers: nothing is done until that stops";
+            return view(BlockedCode::Passive, message.into(), until);
+        }
         if unhealthy || self.blocked == Some(Blocked::NoHealthyVpn) {
             let inspections = self.fleet.vpns.iter().map(|vpn| self.agenda.when(Wake::InspectVpn(vpn.id)));
             let until = inspections.flatten().min().unwrap_or(next_look);
+            let until = self.next_rung_at().unwrap_or(until);
             return view(BlockedCode::VpnDisconnected, "no VPN is healthy".into(), until);
         }
         if let Some(Blocked::OnProbation(until)) = self.blocked {
             let message = "every healthy VPN has relapsed and has to stay healthy for a while first";
             return view(BlockedCode::OnProbation, message.into(), until);
+        }
+        if let Some(until) = self.breaker_wait(Kind::General) {
+            let failures = self.breakers.general.failures();
+            let message =
+                format!("creating engines failed {failures} times in a row, and is tried again then");
+            return view(BlockedCode::CircuitBreaker, message, until);
         }
         if let Some(Blocked::BacksOff(until)) = self.blocked {
             return view(BlockedCode::BacksOff, "the last attempts were refused".into(), until);
@@ -206,7 +264,8 @@ impl Control {
         if capacity.offered == 0 && (self.sight.opening || capacity.desired > 0) {
             return Overall::Unavailable;
         }
-        let troubled = !self.docker.reachable() || self.blind || vpns.iter().any(Vpn::is_failed);
+        let passive = self.passive_until().is_some();
+        let troubled = !self.docker.reachable() || self.blind || passive || vpns.iter().any(Vpn::is_failed);
         if troubled || capacity.offered < capacity.desired { Overall::Degraded } else { Overall::Healthy }
     }
 }

@@ -58,6 +58,8 @@ pub enum Reason {
     Booting,
     /// It does not answer any more.
     Unhealthy,
+    /// It works, and is on its way out.
+    Leaving(Cause),
 }
 
 impl Reason {
@@ -79,6 +81,7 @@ impl Reason {
             Self::NotReconnected => "it is not connected again yet",
             Self::Booting => "it has not answered yet",
             Self::Unhealthy => "it does not answer any more",
+            Self::Leaving(_) => "it is on its way out",
         }
     }
 }
@@ -148,7 +151,7 @@ fn hidden_because(engine: &Engine, vpn: Option<&Vpn>, blind: bool, settings: &Se
     if engine.answers.failures >= settings.health_failure_threshold && !blind {
         return Some(Reason::Unhealthy);
     }
-    None
+    engine.leaving.map(|leaving| Reason::Leaving(leaving.cause))
 }
 
 fn hidden_by_vpn(engine: &Engine, vpn: &Vpn) -> Option<Reason> {
@@ -189,6 +192,9 @@ pub fn prospect(
     goes_now: bool,
 ) -> Prospect {
     let vpn_healthy = vpn.is_none_or(Vpn::is_healthy);
+    if engine.leaving.is_some() {
+        return Prospect::Lost;
+    }
     match engine.standing {
         Standing::Offered => Prospect::Serving,
         Standing::Hidden(reason) => match reason {
@@ -221,7 +227,8 @@ pub fn prospect(
             | Reason::VpnNetworkGone
             | Reason::VpnFailed
             | Reason::Stranded
-            | Reason::Unhealthy => Prospect::Lost,
+            | Reason::Unhealthy
+            | Reason::Leaving(_) => Prospect::Lost,
         },
     }
 }

@@ -27,9 +27,24 @@ impl Load {
     }
 }
 
+/// An engine is not created for so long after its VPN became healthy if its forwarded port is just being asked
+/// for: one that is created with the port need not be replaced by one that is.
+pub const PORT_AWAITED: Duration = Duration::from_secs(1);
+
+/// Until when the first engine on a VPN that has just become healthy waits for the answer about its port.
+pub fn awaits_port(vpn: &Vpn, now: Time) -> Option<Time> {
+    let until = vpn.verdict_since + PORT_AWAITED;
+    (vpn.is_healthy() && vpn.port.is_none() && vpn.asking_ports.is_some() && now < until).then_some(until)
+}
+
+/// When a healthy VPN may be given engines; `None` if at once.
+fn opens_at(vpn: &Vpn, now: Time) -> Option<Time> {
+    failover::probation_ends(vpn, now).max(awaits_port(vpn, now))
+}
+
 /// Whether new engines may be placed on a VPN now.
 pub fn admits(vpn: &Vpn, now: Time) -> bool {
-    vpn.is_healthy() && failover::probation_ends(vpn, now).is_none()
+    vpn.draining.is_none() && vpn.is_healthy() && opens_at(vpn, now).is_none()
 }
 
 /// The VPN that gets the next engine.
@@ -48,7 +63,7 @@ pub fn kept_back(
     now: Time,
     marks: &Marks,
 ) -> usize {
-    if !vpns.iter().any(|vpn| admits(vpn, now)) {
+    if !vpns.iter().any(|vpn| vpn.is_healthy() && failover::probation_ends(vpn, now).is_none()) {
         return 0;
     }
     let cold = now.since(began) < COLD_START_WAIT;
@@ -58,13 +73,13 @@ pub fn kept_back(
     };
     let soon = |vpn: &Vpn| match vpn.verdict {
         Verdict::Pending => cold,
-        Verdict::Healthy => !admits(vpn, now),
+        Verdict::Healthy => opens_at(vpn, now).is_some(),
         Verdict::Failed => false,
     };
     let kept = vpns
         .iter()
         .zip(loads)
-        .filter(|(vpn, _)| soon(vpn))
+        .filter(|(vpn, _)| vpn.draining.is_none() && soon(vpn))
         .map(|(vpn, load)| share(vpn).saturating_sub(load.total()))
         .sum();
     if kept > 0 {

@@ -36,8 +36,22 @@ impl PortsHeld {
 
     /// Ports for a new engine on `vpn`, which are taken then; `None` if the range is used up.
     pub fn allocate(&mut self, vpn: Option<VpnId>, p2p: Option<u16>, settings: &Settings) -> Option<Ports> {
+        self.allocate_preferring(vpn, p2p, None, settings)
+    }
+
+    /// The same, with this HTTP port if it is in the range and free.
+    pub fn allocate_preferring(
+        &mut self,
+        vpn: Option<VpnId>,
+        p2p: Option<u16>,
+        preferred: Option<u16>,
+        settings: &Settings,
+    ) -> Option<Ports> {
         let free = |port: u16| !self.stacks.contains(&(vpn, port)) && Some(port) != p2p;
-        let http = http_range(vpn, settings).find(|port| !self.http.contains(port) && free(*port))?;
+        let free_http = |port: &u16| !self.http.contains(port) && free(*port);
+        let mut range = http_range(vpn, settings);
+        let preferred = preferred.filter(|port| range.contains(port)).filter(free_http);
+        let http = preferred.or_else(|| range.find(free_http))?;
         let https = settings.ace_https_range.clone().find(|port| free(*port) && *port != http);
         let ports = Ports { http, https, p2p };
         self.take(vpn, ports);

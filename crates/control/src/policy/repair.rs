@@ -3,10 +3,11 @@
 //! A removed engine is replaced by scaling; nothing is created here.
 
 use super::failover::{self, NETWORK_GONE_GRACE};
+use super::leaving::{self, Course};
 use super::offering::{self, Reason, Standing};
 use crate::command::Cause;
 use crate::docker::State;
-use crate::engine::Engine;
+use crate::engine::{Engine, Leaving};
 use crate::mark::{Mark, Marks};
 use crate::settings::Settings;
 use crate::time::Time;
@@ -31,12 +32,16 @@ pub enum Remedy {
     Start(Cause),
     /// Restart it in place.
     Restart(Cause),
+    /// Stop it, because it is to go and somebody still watches.
+    Stop(Cause),
     /// Remove it.
     Remove(Cause),
     /// Its VPN's tunnel has been lost for so long that all but one of its engines go: `decide` picks.
     GiveUpHeld,
     /// It is to be restarted since its VPN's tunnel is back, one at a time: `decide` picks.
     RestartOwed,
+    /// It has been unhealthy for too long: `decide` picks when it goes.
+    Replace,
 }
 
 /// What a policy of repair may look at beside the engine.
@@ -69,6 +74,24 @@ pub fn remedy(engine: &Engine, around: Surroundings<'_>) -> Remedy {
         Standing::Offered => return Remedy::Wait(None),
         Standing::Hidden(reason) => reason,
     };
+    match (reason, engine.leaving) {
+        (
+            Reason::Leaving(_)
+            | Reason::OutsideVpn
+            | Reason::NotReconnected
+            | Reason::Booting
+            | Reason::Unhealthy,
+            Some(leaving),
+        ) => leave(engine, leaving, around),
+        (reason, leaving) => match (by_reason(engine, reason, around), leaving) {
+            // On its way out already: it is not repaired first.
+            (Remedy::Start(_) | Remedy::Restart(_), Some(leaving)) => Remedy::Remove(leaving.cause),
+            (remedy, _) => remedy,
+        },
+    }
+}
+
+fn by_reason(engine: &Engine, reason: Reason, around: Surroundings<'_>) -> Remedy {
     match reason {
         Reason::Condemned(cause) => Remedy::Remove(cause),
         Reason::NotRunning(state) => not_running(engine, state, around),
@@ -76,10 +99,6 @@ pub fn remedy(engine: &Engine, around: Surroundings<'_>) -> Remedy {
         Reason::Stranded => stranded(engine, around),
         Reason::VpnFailed => held(engine, around),
         Reason::Booting => booting(engine, around),
-        Reason::OutsideVpn => {
-            around.marks.hit(Mark::OutsiderHidden);
-            Remedy::Wait(None)
-        }
         Reason::NotReconnected => not_reconnected(engine, around),
         Reason::NotLookedAt
         | Reason::NoEngine
@@ -87,7 +106,9 @@ pub fn remedy(engine: &Engine, around: Surroundings<'_>) -> Remedy {
         | Reason::Restarting
         | Reason::Removing
         | Reason::VpnPending
-        | Reason::Unhealthy => Remedy::Wait(None),
+        | Reason::OutsideVpn
+        | Reason::Leaving(_) => Remedy::Wait(None),
+        Reason::Unhealthy => unhealthy(engine, around),
     }
 }
 
@@ -103,7 +124,8 @@ fn not_running(engine: &Engine, state: State, around: Surroundings<'_>) -> Remed
     let vpn_healthy = around.vpn.is_none_or(Vpn::is_healthy);
     let rejoins = around.vpn.is_none_or(|vpn| offering::can_rejoin(engine, vpn));
     let never_started = state == State::Created && engine.started_at.is_none();
-    if never_started && rejoins && (vpn_healthy || engine.witness) && !engine.unexpected {
+    let ours = engine.created_by.is_some() && !engine.unexpected;
+    if never_started && rejoins && (vpn_healthy || engine.witness) && ours {
         return Remedy::Start(Cause::Created);
     }
     if !engine.is_confirmed() {
@@ -208,6 +230,32 @@ fn not_reconnected(engine: &Engine, around: Surroundings<'_>) -> Remedy {
     }
     around.marks.hit(Mark::BootFailedRemoved);
     Remedy::Remove(Cause::BootFailed)
+}
+
+fn unhealthy(engine: &Engine, around: Surroundings<'_>) -> Remedy {
+    let since = engine.answers.unhealthy_since.unwrap_or(around.now);
+    let ends = since + around.settings.health_unhealthy_grace_period;
+    if around.now < ends {
+        return Remedy::Wait(Some(ends));
+    }
+    // While its VPN is doubted, its silence may be its VPN's; unless another engine vouches for that.
+    let suspect = |vpn: &Vpn| vpn.doubt.is_some() && vpn.checked.is_none_or(|checked| checked.connected == 0);
+    if around.vpn.is_some_and(suspect) { Remedy::Wait(None) } else { Remedy::Replace }
+}
+
+fn leave(engine: &Engine, leaving: Leaving, around: Surroundings<'_>) -> Remedy {
+    match leaving::course(engine, leaving, around.now, around.settings) {
+        Course::Stays => Remedy::Wait(None),
+        Course::Waits(until) => Remedy::Wait(Some(until)),
+        Course::Goes => {
+            around.marks.hit(Mark::HandedOff);
+            Remedy::Remove(leaving.cause)
+        }
+        Course::CutsOff => {
+            around.marks.hit(Mark::DrainedInTime);
+            Remedy::Stop(leaving.cause)
+        }
+    }
 }
 
 fn booting(engine: &Engine, around: Surroundings<'_>) -> Remedy {

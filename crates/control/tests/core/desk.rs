@@ -7,17 +7,21 @@
 
 mod check;
 mod host;
+mod player;
 mod words;
 
 pub(crate) use check::check;
-pub(crate) use host::{Container, Host, host_with};
+pub(crate) use host::{Container, Host, host_with, host_with_ports};
+pub(crate) use words::channel;
 
 use control::docker::{Happened, Notice};
 use control::event::{Outcome, Refusal, RememberedStream, Silence};
+use control::ids::{RequestId, ViewerId};
 use control::policy::offering::Standing;
+use control::request::{Reply, Request};
 use control::settings::{Settings, VpnSettings};
 use control::snapshot::{EngineView, VpnView};
-use control::{Command, Control, Event, Time};
+use control::{Action, Command, Control, Event, Message, Time};
 use std::fmt::Write;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -32,6 +36,11 @@ pub(crate) struct Desk {
     held: Vec<&'static str>,
     /// What the core said and did since it was last read.
     page: Vec<Line>,
+    /// What the core has told inside the program and nobody has read.
+    messages: Vec<Message>,
+    /// Requests made so far, and the answers that have not been read.
+    requested: u64,
+    answers: Vec<(u64, Reply)>,
     /// Entries of the journal that are on the page or have been.
     noted: u64,
 }
@@ -52,13 +61,27 @@ enum Kind {
     Did,
     /// A question.
     Asked,
+    /// Something about a session: it is to be opened or closed.
+    Played,
+    /// A message.
+    Passed,
 }
 
 impl Desk {
     /// A core that has just begun and has asked its first questions; none is answered yet.
     pub(crate) fn opened(settings: Settings, host: Host) -> Self {
         let core = Control::new(settings, Time::ZERO, 1);
-        let mut desk = Self { core, host, open: Vec::new(), held: Vec::new(), page: Vec::new(), noted: 0 };
+        let mut desk = Self {
+            core,
+            host,
+            open: Vec::new(),
+            held: Vec::new(),
+            page: Vec::new(),
+            messages: Vec::new(),
+            requested: 0,
+            answers: Vec::new(),
+            noted: 0,
+        };
         desk.tell(Event::Woken);
         desk
     }
@@ -70,11 +93,20 @@ impl Desk {
         desk
     }
 
-    /// A fleet that the core has created itself, at rest for 1,000 seconds, on VPNs that are all well and whose
-    /// ports are 40001, 40002 and so on. What has been said and done so far is not on the page.
+    /// A fleet that the core has created itself, at rest for 1,000 seconds, on VPNs that are all well and have no
+    /// forwarded ports. What has been said and done so far is not on the page.
     pub(crate) fn at_rest(settings: Settings) -> Self {
+        Self::at_rest_on(settings, host_with)
+    }
+
+    /// The same on VPNs whose forwarded ports are 40001, 40002 and so on.
+    pub(crate) fn at_rest_with_ports(settings: Settings) -> Self {
+        Self::at_rest_on(settings, host_with_ports)
+    }
+
+    fn at_rest_on(settings: Settings, host: fn(&[&str]) -> Host) -> Self {
         let names: Vec<_> = settings.vpns.iter().map(|vpn| vpn.container.as_str()).collect();
-        let host = host_with(&names);
+        let host = host(&names);
         let mut desk = Self::in_sight(settings, host);
         desk.wait(secs(1_000));
         desk.page.clear();
@@ -91,6 +123,13 @@ impl Desk {
     /// Commands that begin with these words wait until the test answers them.
     pub(crate) fn hold(&mut self, words: &'static str) {
         self.held.push(words);
+    }
+
+    /// Nothing comes of restarting VPNs' containers, so that a failure lasts.
+    pub(crate) fn hold_mending(&mut self) {
+        for words in ["restart gluetun", "restart gluetun2", "start gluetun", "start gluetun2"] {
+            self.hold(words);
+        }
     }
 
     /// Commands that begin with these words are answered again, those that waited too.
@@ -142,9 +181,41 @@ impl Desk {
         let remembered = streams.iter().map(|(engine, stream)| RememberedStream {
             engine: self.host.get(engine).id,
             stream: (*stream).into(),
+            content: channel("news"),
+            playback_session_id: (*stream).into(),
+            stat_path: None,
+            command_path: None,
+            is_live: true,
+            started_at: Time::ZERO,
         });
         let remembered = remembered.collect();
         self.event(Event::StoreAnswered(Ok(remembered)));
+    }
+
+    /// Somebody asks for something. The request's number.
+    pub(crate) fn ask_for(&mut self, what: Request) -> u64 {
+        self.requested += 1;
+        let request = self.requested;
+        self.event(Event::Asked { request: RequestId(request), what });
+        request
+    }
+
+    /// Somebody asks for something, and is answered at once.
+    pub(crate) fn answer_to(&mut self, what: Request) -> Reply {
+        let request = self.ask_for(what);
+        let mut answers = std::mem::take(&mut self.answers);
+        assert_eq!(answers.len(), 1, "one answer: {answers:?}");
+        let (answered, reply) = answers.remove(0);
+        assert_eq!(answered, request);
+        reply
+    }
+
+    /// The answers since they were last read, in words, each with the number of its request.
+    pub(crate) fn answers(&mut self) -> String {
+        let answers = std::mem::take(&mut self.answers);
+        let texts: Vec<_> =
+            answers.iter().map(|(request, reply)| format!("{request}: {}", words::reply(reply))).collect();
+        texts.join("\n")
     }
 
     /// Anything else happens.
@@ -201,7 +272,7 @@ impl Desk {
 
     /// Everything but questions.
     pub(crate) fn transcript(&mut self) -> String {
-        self.read(|kind| kind != Kind::Asked)
+        self.read(|kind| matches!(kind, Kind::Told | Kind::Did))
     }
 
     /// The sentences of the journal.
@@ -220,6 +291,28 @@ impl Desk {
         self.read(|kind| kind == Kind::Did)
     }
 
+    /// What is done about sessions, and told their viewers.
+    pub(crate) fn played(&mut self) -> String {
+        self.read(|kind| matches!(kind, Kind::Played | Kind::Passed))
+    }
+
+    /// A viewer of the proxy comes.
+    pub(crate) fn watches(&mut self, viewer: u64, name: &str) {
+        self.event(Event::ViewerCame { viewer: ViewerId(viewer), content: channel(name) });
+    }
+
+    /// A viewer of the proxy goes.
+    pub(crate) fn leaves(&mut self, viewer: u64) {
+        self.event(Event::ViewerLeft(ViewerId(viewer)));
+    }
+
+    /// Somebody asks for something, and this is the one answer.
+    pub(crate) fn request(&mut self, what: Request) -> Reply {
+        self.event(Event::Asked { request: RequestId(1), what });
+        assert_eq!(self.answers.len(), 1, "{:?}", self.answers);
+        self.answers.pop().expect("it has just been counted").1
+    }
+
     /// The questions.
     pub(crate) fn asked(&mut self) -> String {
         self.read(|kind| kind == Kind::Asked)
@@ -229,6 +322,11 @@ impl Desk {
     pub(crate) fn asked_for(&mut self, words: &str) -> String {
         self.page.retain(|line| line.text.contains(words));
         self.asked()
+    }
+
+    /// What the core has told inside the program since this was last asked.
+    pub(crate) fn take_messages(&mut self) -> Vec<Message> {
+        std::mem::take(&mut self.messages)
     }
 
     /// Commands that wait for the test to answer them.
@@ -294,8 +392,21 @@ impl Desk {
             self.page.push(Line { at, kind: Kind::Told, text });
         }
         self.noted = self.core.journal().written();
+        while let Some(message) = self.core.poll_message() {
+            if let Message::Answer { request, reply } = &message {
+                self.answers.push((request.0, reply.clone()));
+            }
+            if let Ok(text) = words::of_message(&message) {
+                self.page.push(Line { at, kind: Kind::Passed, text });
+            }
+            self.messages.push(message);
+        }
         while let Some(command) = self.core.poll_command() {
-            let kind = if command.action.changes_containers() { Kind::Did } else { Kind::Asked };
+            let kind = match command.action {
+                Action::Open { .. } | Action::Close { .. } => Kind::Played,
+                _ if command.action.changes_containers() => Kind::Did,
+                _ => Kind::Asked,
+            };
             let text = format!("> {} ({})", words::of(&command, &self.host), command.cause);
             self.page.push(Line { at, kind, text });
             self.open.push(command);
@@ -305,7 +416,7 @@ impl Desk {
     /// The core is woken if it wants to be, and what is not held back is answered, until nothing is left.
     fn settle(&mut self) {
         // Far more than anything here takes; a core that never comes to rest is a failure and no endless test.
-        for _ in 0..10_000 {
+        for _ in 0..2_000 {
             if self.core.next_wakeup().is_some_and(|(at, _)| at <= self.now()) {
                 self.tell(Event::Woken);
                 continue;

@@ -1,12 +1,20 @@
 //! The policies, each by itself: tables of what is known and what follows.
 
+mod balance;
+mod breaker;
+mod cache;
 mod failover;
+mod foreign;
+mod forwarding;
+mod ladder;
+mod leaving;
 mod naming;
 mod offering;
 mod placement;
 mod ports;
 mod repair;
 mod scaling;
+mod streams;
 mod verdict;
 
 use control::Time;

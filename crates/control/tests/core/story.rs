@@ -4,18 +4,30 @@
 //! `>`, the commands that change containers.
 
 mod adoption;
+mod announcing;
+mod breakers;
+mod caches;
+mod carriers;
 mod cold_start;
 mod docker_silence;
 mod double_check;
+mod drained;
 mod emergency;
 mod fates;
+mod foreign;
 mod freshness;
+mod health;
 mod incident;
+mod ladder;
+mod leaving;
 mod leftovers;
 mod network;
+mod orders;
 mod ports;
 mod relapse;
+mod requests;
 mod showing;
+mod streaming;
 mod suspicion;
 mod tunnel;
 mod witness;

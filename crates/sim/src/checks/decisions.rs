@@ -3,8 +3,9 @@
 use super::Found;
 use super::told::{Exists, Told};
 use control::command::Create;
+use control::ids::ContainerId;
 use control::policy::naming;
-use control::{Action, Command, Control, Settings, Time};
+use control::{Action, Cause, Command, Control, Settings, Time};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -17,12 +18,17 @@ pub(super) fn command(told: &Told, command: &Command, settings: &Settings) -> Fo
         Action::Create(create) => {
             name(told, create).or_else(|| limits(told, create, settings)).or_else(|| place(create, settings))
         }
+        Action::Stop { id, .. } | Action::Remove(id) => carrier(told, *id, command.cause),
         Action::Ping
         | Action::List
         | Action::Inspect(_)
         | Action::Start(_)
         | Action::Restart { .. }
-        | Action::Remove(_)
+        | Action::ClearCache(_)
+        | Action::Tell { .. }
+        | Action::Open { .. }
+        | Action::AskSession { .. }
+        | Action::Close { .. }
         | Action::Probe { .. }
         | Action::Ask { .. } => None,
     }
@@ -77,6 +83,19 @@ pub(super) fn limit(settings: &Settings) -> usize {
     settings.max_replicas.min(settings.max_active_replicas).min(ports.len())
 }
 
+/// S8: no engine that carries the port last read of its VPN is stopped or removed because a port changed.
+fn carrier(told: &Told, id: ContainerId, cause: Cause) -> Found {
+    // What has been stopped already cannot be called back.
+    let known = told.containers.get(&id).filter(|known| !known.goes && goes_for_a_port(cause))?;
+    let (_, vpn) = told.vpn_of(known)?;
+    vpn.forwards(known.p2p)
+        .then(|| ("S8", format!("{} carries its VPN's port, and is taken away for it", known.name)))
+}
+
+const fn goes_for_a_port(cause: Cause) -> bool {
+    matches!(cause, Cause::Misported | Cause::CarrierCame)
+}
+
 /// S11: with VPNs configured, no engine is created outside one.
 fn place(create: &Create, settings: &Settings) -> Found {
     let outside = create.vpn.is_none() && !settings.vpns.is_empty();
@@ -103,7 +122,21 @@ pub(super) fn offers(told: &Told, control: &Control, now: Time) -> Found {
     None
 }
 
-fn must_not_be_offered(told: &Told, engine: control::ids::ContainerId) -> Option<&'static str> {
+/// S8: no engine that carries the port last read of its VPN has to go because a port changed.
+pub(super) fn carriers_kept(told: &Told, control: &Control) -> Found {
+    control.engines().find_map(|engine| {
+        let leaves = engine.leaving.is_some_and(|leaving| goes_for_a_port(leaving.cause));
+        if !leaves && !engine.condemned.is_some_and(goes_for_a_port) {
+            return None;
+        }
+        let known = told.containers.get(&engine.id).filter(|known| !known.goes)?;
+        let (_, vpn) = told.vpn_of(known)?;
+        let goes = || ("S8", format!("{} carries its VPN's port, and goes for it", engine.name));
+        vpn.forwards(known.p2p).then(goes)
+    })
+}
+
+fn must_not_be_offered(told: &Told, engine: ContainerId) -> Option<&'static str> {
     let known = told.containers.get(&engine)?;
     if !known.runs {
         return Some("it was told not to run");

@@ -6,15 +6,17 @@
 
 mod decisions;
 mod pending;
+mod streams;
 mod told;
 mod truths;
 
 pub use pending::pending;
 
 use crate::world::{Plan, World};
-use control::{Command, Control, Event, Settings, Time};
+use control::{Command, Control, Event, Message, Settings, Time};
 use std::collections::BTreeSet;
 use std::fmt;
+use streams::Streams;
 use told::Told;
 use truths::Truths;
 
@@ -40,6 +42,7 @@ pub struct Checks {
     settings: Settings,
     told: Told,
     truths: Truths,
+    streams: Streams,
     /// Decisions counted when the core was last looked at.
     revision: u64,
     /// Things that happened without time passing.
@@ -58,6 +61,7 @@ impl Checks {
         Self {
             told: Told::new(&plan.settings),
             truths: Truths::new(plan),
+            streams: Streams::default(),
             settings: plan.settings.clone(),
             revision: 0,
             at_once: 0,
@@ -77,6 +81,7 @@ impl Checks {
     pub fn life_ended(&mut self, now: Time) {
         self.truths.life_ended(now);
         self.told = Told::new(&self.settings);
+        self.streams.life_ended();
         self.revision = 0;
         self.life = None;
     }
@@ -88,7 +93,7 @@ impl Checks {
 
     /// The core is about to be told something.
     pub fn hear(&mut self, now: Time, event: &Event) -> Option<Violation> {
-        let found = self.told.hear(now, event);
+        let found = self.told.hear(now, event).or_else(|| self.streams.hear(event));
         found.map(|(checker, what)| Violation { checker, at: now, what })
     }
 
@@ -100,23 +105,36 @@ impl Checks {
         let repeated =
             repeated.then(|| ("S13", format!("life {life:08x} marks its operations as one before")));
         let found = repeated
+            .or_else(|| self.streams.command(command, world))
             .or_else(|| decisions::command(&self.told, command, &self.settings))
             .or_else(|| self.truths.command(now, command, world))
+            .or_else(|| match command.action {
+                control::Action::Tell { vpn, .. } => self.truths.harmless(now, vpn, command, world),
+                _ => None,
+            })
             .or_else(|| self.told.command(now, command));
         self.creations += u64::from(matches!(command.action, control::Action::Create(_)));
         found.map(|(checker, what)| Violation { checker, at: now, what })
     }
 
+    /// The core has decided to tell something inside the program.
+    pub fn message(&mut self, now: Time, message: &Message) -> Option<Violation> {
+        let found = self.told.message(message).or_else(|| self.streams.message(message));
+        found.map(|(checker, what)| Violation { checker, at: now, what })
+    }
+
     /// The core has handled an event, and its commands have been sent.
     pub fn decided(&mut self, now: Time, control: &Control, world: &World) -> Option<Violation> {
-        let found = self.told.engines_kept(control);
+        let found = self.told.engines_kept(control).or_else(|| self.streams.unanswered());
         let found = found.or_else(|| {
             if control.revision() == self.revision {
                 return None;
             }
             self.revision = control.revision();
             self.truths.note_offers(now, control, world);
-            decisions::offers(&self.told, control, now).or_else(|| self.told.reservations_kept(control))
+            decisions::offers(&self.told, control, now)
+                .or_else(|| decisions::carriers_kept(&self.told, control))
+                .or_else(|| self.told.reservations_kept(control))
         });
         found.map(|(checker, what)| Violation { checker, at: now, what })
     }

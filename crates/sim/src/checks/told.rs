@@ -4,18 +4,20 @@
 //! fails only if no reading of what was told allows what the core did.
 
 use super::Found;
-use control::command::Target;
+use control::command::{Question, Target};
 use control::docker::Network;
 use control::docker::{Facts, Happened, Listed, Listing, Notice, State};
 use control::event::{Event, Outcome, Refusal, Report};
-use control::ids::{ContainerId, Name, OpId, VpnId};
+use control::ids::{ContainerId, Name, OpId, RequestId, VpnId};
 use control::time::Stamp;
-use control::{Action, Command, Control, Settings, Time};
+use control::{Action, Cause, Command, Control, Message, Settings, Time};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Pings without an answer, in a row, after which Docker is out of reach.
 const MISSES_UNREACHABLE: u32 = 2;
+/// A request is answered within this time: clients wait 3 s.
+const REQUEST_PATIENCE: Duration = Duration::from_millis(2_600);
 /// An answer is given at the latest so long after a command's own timeout.
 const ANSWER_SLACK: Duration = Duration::from_secs(1);
 
@@ -32,6 +34,8 @@ pub(super) struct Told {
     pub(super) vpns: Vec<KnownVpn>,
     /// Creations whose fate nobody has told.
     pub(super) unknown: BTreeMap<OpId, UnknownFate>,
+    /// Requests that have not been answered, and when they were made.
+    requests: BTreeMap<RequestId, Time>,
     misses: u32,
     /// Engines in the state when Docker went out of reach, and those that were positively gone since.
     kept: Option<Vec<ContainerId>>,
@@ -52,6 +56,10 @@ pub(super) struct Known {
     pub(super) runs: bool,
     pub(super) started_at: Option<Stamp>,
     pub(super) network: Network,
+    /// The P2P port that it was created with.
+    pub(super) p2p: Option<u16>,
+    /// It was told to stop, or to be removed: nobody calls that back.
+    pub(super) goes: bool,
 }
 
 /// Whether a container exists, as far as was told.
@@ -70,6 +78,10 @@ pub(super) struct KnownVpn {
     pub(super) container: Option<ContainerId>,
     pub(super) runs: bool,
     pub(super) started_at: Option<Stamp>,
+    /// The last forwarded port that was read of it, since it was last started.
+    last_port: Option<u16>,
+    /// It was read twice in a row: once may have been of the network before.
+    confirmed: bool,
 }
 
 /// A creation whose fate nobody has told.
@@ -90,6 +102,7 @@ impl Told {
             containers: BTreeMap::new(),
             vpns: vec![KnownVpn::default(); settings.vpns.len()],
             unknown: BTreeMap::new(),
+            requests: BTreeMap::new(),
             misses: 0,
             kept: None,
         }
@@ -117,21 +130,35 @@ impl Told {
             return Some(("S13", format!("operation {} was sent twice", command.op)));
         }
         self.last_op = Some(command.op);
+        if let Some(found) = self.one_mended(command) {
+            return Some(found);
+        }
         if let Some(id) = changes(&command.action)
             && let Some((open, _)) = self.open.values().find(|(open, _)| changes(&open.action) == Some(id))
         {
             let (one, other) = (open.op, command.op);
             return Some(("S10", format!("operations {one} and {other} change one container at once")));
         }
-        if let Action::Start(id) | Action::Restart { id, .. } | Action::Remove(id) = &command.action
-            && let Some(known) = self.containers.get_mut(id)
+        if let Some(id) = changes(&command.action)
+            && let Some(known) = self.containers.get_mut(&id)
         {
             known.touched = now;
+            known.goes |= matches!(command.action, Action::Stop { .. } | Action::Remove(_));
             // Whatever it was before: until somebody tells, nobody knows whether it runs.
             known.runs = false;
         }
         self.open.insert(command.op, (command.clone(), now));
         None
+    }
+
+    /// S14: at most one VPN is being mended.
+    fn one_mended(&self, command: &Command) -> Found {
+        if !mends(command) {
+            return None;
+        }
+        let (other, _) = self.open.values().find(|(open, _)| mends(open))?;
+        let (one, other) = (other.op, command.op);
+        Some(("S14", format!("operations {one} and {other} mend VPNs at once")))
     }
 
     /// S13: every command is answered.
@@ -140,8 +167,23 @@ impl Told {
             return None;
         }
         self.looked = now;
+        let waits = self.requests.iter().find(|(_, asked)| now.since(**asked) > REQUEST_PATIENCE);
+        if let Some((request, _)) = waits {
+            return Some(("S13", format!("{request:?} was not answered in time")));
+        }
         let late = self.open.values().find(|(command, sent)| now > *sent + command.timeout + ANSWER_SLACK)?;
         Some(("S13", format!("operation {} was never answered", late.0.op)))
+    }
+
+    /// S13: a request is answered once.
+    pub(super) fn message(&mut self, message: &Message) -> Found {
+        match message {
+            Message::Answer { request, .. } => match self.requests.remove(request) {
+                Some(_) => None,
+                None => Some(("S13", format!("{request:?} was answered twice, or never made"))),
+            },
+            Message::Route { .. } | Message::Refuse { .. } | Message::Release(_) => None,
+        }
     }
 
     // Events.
@@ -155,7 +197,16 @@ impl Told {
                 self.hear_outcome(now, asked, &command, outcome);
             }
             Event::Docker(notice) => self.hear_notice(now, notice),
-            Event::Woken | Event::DockerStreamOpened | Event::StoreAnswered(_) => {}
+            Event::Asked { request, .. } => {
+                self.requests.insert(*request, now);
+            }
+            Event::PortsPushed { vpn, ports } => self.vpns[vpn.index()].hear_ports(now, ports),
+            Event::Woken
+            | Event::DockerStreamOpened
+            | Event::StoreAnswered(_)
+            | Event::ViewerCame { .. }
+            | Event::ViewerLeft(_)
+            | Event::SessionBroke(_) => {}
         }
         None
     }
@@ -185,6 +236,8 @@ impl Told {
                     runs: false,
                     started_at: None,
                     network,
+                    p2p: create.ports.p2p,
+                    goes: false,
                 });
             }
             // An unexplained error says as little about it as no answer at all.
@@ -195,10 +248,16 @@ impl Told {
                     self.unknown.insert(command.op, fate);
                 }
             }
+            (Action::Ask { vpn, question: Question::Ports }, Outcome::Done(Report::Ports(ports))) => {
+                self.vpns[vpn.index()].hear_ports(asked, ports);
+            }
             (Action::Remove(id), Outcome::Done(_) | Outcome::Refused(Refusal::NoSuchContainer)) => {
                 self.gone(*id, now);
             }
-            (Action::Start(id) | Action::Restart { id, .. } | Action::Remove(id), _) => {
+            (
+                Action::Start(id) | Action::Restart { id, .. } | Action::Stop { id, .. } | Action::Remove(id),
+                _,
+            ) => {
                 if let Some(known) = self.containers.get_mut(id) {
                     known.touched = now;
                 }
@@ -249,10 +308,13 @@ impl Told {
             runs: false,
             started_at: None,
             network: listed.network.clone(),
+            p2p: meaning.p2p_port,
+            goes: false,
         });
         // Labels never change, so even an old reading of them is true.
         known.operation = meaning.operation;
         known.is_engine = meaning.http_port.is_some();
+        known.p2p = meaning.p2p_port;
         if asked < known.touched || known.exists == Exists::No {
             return;
         }
@@ -271,6 +333,9 @@ impl Told {
         if let Some(vpn) = vpn {
             let vpn = &mut self.vpns[vpn];
             if asked >= vpn.touched {
+                if vpn.started_at != facts.started_at {
+                    vpn.last_port = None;
+                }
                 vpn.container = Some(facts.listed.id);
                 vpn.runs = facts.listed.state.has_network();
                 vpn.started_at = facts.started_at;
@@ -342,6 +407,8 @@ impl Told {
             runs: false,
             started_at: None,
             network: Network::Own(notice.name.clone()),
+            p2p: None,
+            goes: false,
         });
         let stale = known.started_at.is_some_and(|started| started >= notice.at);
         match notice.happened {
@@ -406,20 +473,51 @@ impl Told {
     }
 }
 
+/// Whether a command is a step of a VPN's repair ladder.
+const fn mends(command: &Command) -> bool {
+    matches!(command.action, Action::Tell { .. })
+        || matches!(command.cause, Cause::StaysFailed | Cause::StoppedByPerson)
+}
+
 /// The container that a command changes.
 const fn changes(action: &Action) -> Option<ContainerId> {
     match action {
-        Action::Start(id) | Action::Restart { id, .. } | Action::Remove(id) => Some(*id),
+        Action::Start(id) | Action::Restart { id, .. } | Action::Stop { id, .. } | Action::Remove(id) => {
+            Some(*id)
+        }
         Action::Ping
         | Action::List
         | Action::Inspect(_)
         | Action::Create(_)
+        | Action::ClearCache(_)
+        | Action::Tell { .. }
+        | Action::Open { .. }
+        | Action::AskSession { .. }
+        | Action::Close { .. }
         | Action::Probe { .. }
         | Action::Ask { .. } => None,
     }
 }
 
 impl KnownVpn {
+    /// None, or 0, is no port; the one before it still counts.
+    fn hear_ports(&mut self, asked: Time, ports: &[u16]) {
+        let port = ports.first().copied().filter(|port| *port != 0);
+        let Some(port) = port else { return };
+        if asked >= self.touched {
+            self.confirmed = self.last_port == Some(port);
+            self.last_port = Some(port);
+        } else {
+            // Something has happened since it was asked for: it may be believed, or not.
+            self.confirmed &= self.last_port == Some(port);
+        }
+    }
+
+    /// Whether an engine with this P2P port surely carries the port of now.
+    pub(super) fn forwards(&self, p2p: Option<u16>) -> bool {
+        p2p.is_some() && self.last_port == p2p && self.confirmed
+    }
+
     fn hear(&mut self, now: Time, notice: &Notice) {
         let earlier = self.started_at.is_some_and(|started| started >= notice.at);
         let mine = self.container == Some(notice.id);

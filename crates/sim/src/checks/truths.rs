@@ -1,7 +1,7 @@
 //! World checks: what the core does, against what is really so, allowing for the time that news takes.
 
 use super::Found;
-use crate::world::{Container, DockerFault, EngineFault, Fault, HostFault, Plan, VpnFault, World};
+use crate::world::{Container, DockerFault, EngineFault, Fault, HostFault, Plan, Role, VpnFault, World};
 use control::docker::State;
 use control::ids::{ContainerId, VpnId};
 use control::{Action, Cause, Command, Control, Time};
@@ -12,8 +12,6 @@ use std::time::Duration;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Beyond the delay of news, an unreachable engine may be offered for this long.
 const UNREACHABLE_OFFERED_MAX: Duration = Duration::from_secs(1);
-/// A working engine is hidden for this long before it is removed.
-const HANDOFF: Duration = Duration::from_secs(25);
 
 /// What the world checks remember.
 pub(super) struct Truths {
@@ -28,8 +26,12 @@ pub(super) struct Truths {
     offered: Vec<ContainerId>,
     /// When this life of acefleet began.
     began: Time,
+    /// A working engine is hidden for this long before it is removed.
+    handoff: Duration,
     /// The longest that Docker may take to call a VPN without a tunnel unhealthy, and the core to ask its engines.
     doubt_delay: Duration,
+    /// When acefleet last could not hear how things are.
+    deaf_at: Time,
     /// For how long an engine has been offered though its VPN's tunnel is down and somebody could tell.
     offered_tunnelless: BTreeMap<ContainerId, Duration>,
 }
@@ -52,7 +54,9 @@ impl Truths {
             last_offered: BTreeMap::new(),
             offered: Vec::new(),
             began: Time::ZERO,
+            handoff: settings.handoff,
             doubt_delay: doubts,
+            deaf_at: Time::ZERO,
             offered_tunnelless: BTreeMap::new(),
         }
     }
@@ -87,25 +91,64 @@ impl Truths {
 
     /// S9 and S12: whom a command may befall.
     pub(super) fn command(&mut self, now: Time, command: &Command, world: &World) -> Found {
-        let (Action::Start(id) | Action::Restart { id, .. } | Action::Remove(id)) = &command.action else {
+        let (Action::Start(id) | Action::Restart { id, .. } | Action::Stop { id, .. } | Action::Remove(id)) =
+            &command.action
+        else {
             return None;
         };
         let container = world.container(*id)?;
+        if let Role::Vpn(vpn) = container.role() {
+            return self.mended(now, vpn, command, world);
+        }
         if !container.ours() {
             return Some(("S9", format!("{} is somebody else's", container.name())));
         }
+        // A person may want it all the same.
+        if command.cause == Cause::Operator {
+            return None;
+        }
         let goes_down = match command.action {
-            Action::Remove(_) => true,
+            Action::Stop { .. } | Action::Remove(_) => true,
             // After a lost tunnel engines are restarted though they work: the operator asked for it.
             Action::Restart { .. } => command.cause != Cause::Reconnected,
             _ => false,
         };
         self.note_last_offered(now);
         let hidden = now.since(self.last_offered.get(id).copied().unwrap_or(self.began).max(self.began));
-        (goes_down && container.connected() && hidden < HANDOFF).then(|| {
+        (goes_down && container.connected() && hidden < self.handoff).then(|| {
             let hidden = hidden.as_secs_f64();
             ("S12", format!("{} works, and goes down after {hidden:.1} s hidden", container.name()))
         })
+    }
+
+    /// S9 and S14: a configured VPN is started or restarted and nothing else, and only while none of its engines is
+    /// connected.
+    fn mended(&mut self, now: Time, vpn: VpnId, command: &Command, world: &World) -> Found {
+        let mends = matches!(command.action, Action::Start(_) | Action::Restart { .. });
+        let for_that = matches!(command.cause, Cause::StaysFailed | Cause::StoppedByPerson | Cause::Operator);
+        if !mends || !for_that {
+            return Some(("S9", format!("a VPN's container is changed because {}", command.cause)));
+        }
+        self.harmless(now, vpn, command, world)
+    }
+
+    /// S14: nothing is done about a VPN with an engine that has been connected for long enough to be asked.
+    pub(super) fn harmless(&self, now: Time, vpn: VpnId, command: &Command, world: &World) -> Found {
+        if command.cause == Cause::Operator {
+            return None;
+        }
+        let works = |container: &&Container| {
+            let reachable = container.reachable();
+            container.ours()
+                && container.connected()
+                && lives_on(world, container, vpn)
+                && now.since(container.connected_since()) > self.doubt_delay
+                && now.since(reachable.since) > self.doubt_delay
+        };
+        // What it could not hear lately it may still be about to hear.
+        let deaf = now.since(self.deaf_at) <= self.doubt_delay;
+        let working = world.containers().find(works).filter(|_| !deaf)?;
+        Some(("S14", format!("a VPN is mended though {} is connected", working.name())))
     }
 
     /// S1, S2 and S3: what exists now.
@@ -116,6 +159,9 @@ impl Truths {
             return None;
         }
         self.looked = now;
+        if is_deaf(world) {
+            self.deaf_at = now;
+        }
         let found = one_carrier(world).or_else(|| distinct_ports(world));
         if control.is_none() {
             return found;
@@ -125,10 +171,7 @@ impl Truths {
     }
 
     fn reachable(&mut self, world: &World, since: Duration) -> Found {
-        let deaf = [DockerFault::Slow, DockerFault::Frozen, DockerFault::Refuses]
-            .into_iter()
-            .any(|fault| world.lasts(Fault::Docker(fault)))
-            || world.lasts(Fault::Host(HostFault::CutOff));
+        let deaf = is_deaf(world);
         self.offered_unreachable.retain(|id, _| self.offered.contains(id));
         for id in &self.offered {
             // One that hangs can be reached; when it is hidden is a matter of its health.
@@ -186,6 +229,13 @@ impl Truths {
         }
         None
     }
+}
+
+/// Acefleet cannot hear, or not in time, how things are.
+fn is_deaf(world: &World) -> bool {
+    let docker = [DockerFault::Slow, DockerFault::Frozen, DockerFault::Refuses];
+    let cut_off = world.lasts(Fault::Host(HostFault::CutOff));
+    cut_off || docker.into_iter().any(|fault| world.lasts(Fault::Docker(fault)))
 }
 
 /// S1: at most one running container on each VPN has the P2P port last read.

@@ -3,10 +3,11 @@
 //! What lasts, lasts until the story says otherwise, or for the time it names.
 
 use super::Story;
-use crate::world::{Deed, DockerFault, EngineFault, Fault, HostFault, Making, VpnFault, Work};
+use crate::world::{Deed, DockerFault, EngineFault, Fault, HostFault, Making, VpnFault, Work, channel};
 use control::command::{Create, Ports};
-use control::ids::{ContainerId, Name, OpId, SpecHash, VpnId};
+use control::ids::{ContainerId, Name, OpId, SpecHash, ViewerId, VpnId};
 use control::policy::naming;
+use control::request::Request;
 use std::time::Duration;
 
 /// Until the story says otherwise.
@@ -26,7 +27,7 @@ impl Story {
     }
 
     /// What went wrong is over.
-    fn ends(&mut self, fault: Fault) {
+    pub fn ends(&mut self, fault: Fault) {
         assert!(self.world().lasts(fault), "{fault:?} does not last");
         self.world_mut().end(fault);
         self.look();
@@ -35,6 +36,25 @@ impl Story {
     /// The host loses its uplink, and with it every tunnel.
     pub fn the_uplink_is_lost(&mut self) {
         self.begins(Fault::Host(HostFault::UplinkLost));
+    }
+
+    /// A viewer of the proxy comes to watch this channel.
+    pub fn somebody_watches(&mut self, number: u64) -> ViewerId {
+        let viewer = self.world_mut().viewer_comes(channel(number));
+        self.look();
+        viewer
+    }
+
+    /// He leaves.
+    pub fn he_leaves(&mut self, viewer: ViewerId) {
+        self.world_mut().viewer_leaves(viewer);
+        self.look();
+    }
+
+    /// Another program asks for something.
+    pub fn another_program_tells(&mut self, what: Request) {
+        self.world_mut().post_request(what);
+        self.look();
     }
 
     /// The uplink is back.
@@ -59,6 +79,7 @@ impl Story {
     /// likes. Its label names an operation that nobody remembers.
     pub fn somebody_creates_an_engine(&mut self, number: u32, vpn: Option<VpnId>, http: u16) {
         let create = Create {
+            wanted: None,
             name: engine_name(number),
             vpn,
             ports: Ports { http, https: None, p2p: None },
@@ -97,6 +118,11 @@ impl<'a> VpnActs<'a> {
     /// It suffers from this no longer.
     pub fn recovers_from(self, fault: VpnFault) {
         self.story.ends(Fault::Vpn(self.vpn, fault));
+    }
+
+    /// Its forwarded port changes to this one at once.
+    pub fn forwards(self, port: u16) {
+        self.story.world_mut().forward(self.vpn, port);
     }
 
     /// Its process dies, and Docker has it back in less than a second (D4).
@@ -187,6 +213,12 @@ impl<'a> EngineActs<'a> {
         self.suffers_from(EngineFault::Crashes);
     }
 
+    /// Somebody watches a stream on it by another program, which tells of it and never ends it.
+    pub fn is_watched(self) {
+        let id = self.id();
+        self.story.world_mut().watch_from_elsewhere(id);
+    }
+
     /// A person stops it.
     pub fn is_stopped_by_a_person(self) {
         let id = self.id();
@@ -275,6 +307,12 @@ impl<'a> AcefleetActs<'a> {
     pub fn is_started(self) {
         self.story.run.begin_life();
         self.story.look();
+    }
+
+    /// It is started with another image or command than before, remembering nothing.
+    pub fn is_started_after_an_upgrade(self) {
+        self.story.run.upgrade();
+        self.is_started();
     }
 
     /// It crashes, and is started again after `downtime`.

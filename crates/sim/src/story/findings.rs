@@ -91,6 +91,40 @@ impl<'a> Finding<'a> {
         })
     }
 
+    // Viewers.
+
+    /// So many viewers are sent a session that delivers.
+    pub fn watching(self, count: usize) -> Self {
+        self.equal("viewers who see something", |story| story.sights().filter(|sees| *sees).count(), &count)
+    }
+
+    /// So many viewers wait, or are sent something that delivers nothing.
+    pub fn see_nothing(self, count: usize) -> Self {
+        self.equal("viewers who see nothing", |story| story.sights().filter(|sees| !sees).count(), &count)
+    }
+
+    /// The proxy has so many sessions open, on whatever engine.
+    pub fn sessions(self, count: usize) -> Self {
+        self.equal("sessions of the proxy", |story| story.world().sessions_read(), &count)
+    }
+
+    /// So many streams are live, the proxy's and other programs'.
+    pub fn live_streams(self, count: usize) -> Self {
+        let live = |story: &Story| {
+            let streams = story.snapshot().streams;
+            streams.iter().filter(|stream| stream.ended.is_none()).count()
+        };
+        self.equal("streams that are live", live, &count)
+    }
+
+    /// No engine plays more streams than this.
+    pub fn streams_each_at_most(self, most: usize) -> Self {
+        self.that(|story| match story.snapshot().engines.iter().find(|engine| engine.streams.len() > most) {
+            Some(engine) => Err(format!("{} plays {}", engine.container_name, engine.streams.len())),
+            None => Ok(()),
+        })
+    }
+
     // VPNs and the whole.
 
     /// This VPN is healthy.
@@ -310,6 +344,20 @@ impl Story {
     /// Whether the engine of this number is offered, if it is shown at all.
     fn is_offered(&self, number: u32) -> Option<bool> {
         self.view(number).map(|view| view.standing == Standing::Offered)
+    }
+
+    /// The number of the engine that plays for some viewer of the proxy.
+    pub fn playing(&self) -> u32 {
+        let session = self.world().viewings().find_map(|(_, viewing)| viewing.session);
+        let engine = session.and_then(|session| self.world().engine_of(session));
+        let name = engine.and_then(|engine| self.world().container(engine)).map(Container::name);
+        name.and_then(naming::number).expect("somebody watches something")
+    }
+
+    /// Every viewer of the proxy, and whether he sees something.
+    fn sights(&self) -> impl Iterator<Item = bool> {
+        let sees = |session| self.world().delivers(session);
+        self.world().viewings().map(move |(_, viewing)| viewing.session.is_some_and(sees))
     }
 
     fn is_seated(&self, engine: ContainerId, vpn: VpnId) -> bool {

@@ -1,6 +1,6 @@
 //! The stage of a story: the fleet it is about, in calm weather.
 
-use crate::world::{Plan, Weather};
+use crate::world::{Audience, Plan, Weather};
 use control::Settings;
 use control::ids::VpnId;
 use std::time::Duration;
@@ -54,6 +54,12 @@ impl Stage {
     /// The world has gone on for so long when acefleet starts.
     pub const fn begins_after(mut self, time: Duration) -> Self {
         self.plan.head_start = time;
+        self
+    }
+
+    /// Another audience than nobody.
+    pub fn audience(mut self, choose: impl FnOnce(&mut Audience)) -> Self {
+        choose(&mut self.plan.audience);
         self
     }
 

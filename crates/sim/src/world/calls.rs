@@ -6,12 +6,12 @@
 //! here.
 
 use super::World;
-use super::deed::{Deed, DockerRequest, Request};
+use super::deed::{Deed, DockerRequest, Making, Request};
 use super::faults::{DockerFault, Fault};
 use super::queue::{CallId, Happening};
 use super::tally::Ending;
 use super::trace::{Detail, Who};
-use control::command::{Action, Target};
+use control::command::{Action, Address, Create, Target};
 use control::event::{Event, Outcome, ProbeReport, Report, Silence};
 use control::ids::{Name, OpId};
 use control::{Command, Time};
@@ -62,6 +62,14 @@ impl Calls {
         self.open.get_mut(&call)
     }
 
+    /// Creations of engines that are under way.
+    pub(super) fn creates(&self) -> impl Iterator<Item = &Create> {
+        self.open.values().filter_map(|call| match call.request.deed() {
+            Some(Deed::Make(Making::Engine(create, _) | Making::Rival(create))) => Some(create),
+            Some(Deed::Make(Making::Vpn(_) | Making::Foreign(..)) | Deed::To(..)) | None => None,
+        })
+    }
+
     fn add(&mut self, caller: Caller, request: Request, deadline: Time) -> CallId {
         self.opened += 1;
         let call =
@@ -100,11 +108,18 @@ impl World {
             Action::Ping | Action::List => None,
             Action::Create(create) => Some(create.name.clone()),
             Action::Inspect(Target::Name(name)) => Some(name.clone()),
-            Action::Ask { vpn, .. } => Some(self.gluetuns[vpn.index()].name.clone()),
+            Action::Ask { vpn, .. } | Action::Tell { vpn, .. } => {
+                Some(self.gluetuns[vpn.index()].name.clone())
+            }
             Action::Inspect(Target::Id(id))
             | Action::Start(id)
             | Action::Restart { id, .. }
+            | Action::Stop { id, .. }
             | Action::Remove(id)
+            | Action::ClearCache(id)
+            | Action::Open { at: Address { engine: id, .. }, .. }
+            | Action::AskSession { at: Address { engine: id, .. }, .. }
+            | Action::Close { at: Address { engine: id, .. }, .. }
             | Action::Probe { engine: id, .. } => self.container(*id).map(|found| found.name.clone()),
         }
     }
@@ -145,8 +160,10 @@ impl World {
         let weather = &self.plan.weather;
         match self.calls.get(call).map(|sent| &sent.request) {
             Some(Request::Docker(_)) => weather.request.draw(&mut self.rng),
-            Some(Request::Probe { .. }) => weather.probe.draw(&mut self.rng),
-            Some(Request::Ask { .. }) => weather.server.draw(&mut self.rng),
+            Some(
+                Request::Probe { .. } | Request::Open { .. } | Request::Stat { .. } | Request::Close { .. },
+            ) => weather.probe.draw(&mut self.rng),
+            Some(Request::Ask { .. } | Request::Tell { .. }) => weather.server.draw(&mut self.rng),
             None => Duration::ZERO,
         }
     }
@@ -154,10 +171,14 @@ impl World {
     /// A request has reached whoever it was sent to.
     pub(super) fn arrive(&mut self, call: CallId) {
         let Some(arrived) = self.calls.get(call) else { return };
-        match arrived.request {
+        match arrived.request.clone() {
             Request::Docker(_) => self.docker_receives(call),
             Request::Probe { engine, vpn, port } => self.probe_arrives(call, engine, vpn, port),
             Request::Ask { vpn, question } => self.question_arrives(call, vpn, question),
+            Request::Tell { vpn, order } => self.order_arrives(call, vpn, order),
+            Request::Open { session, at, content } => self.open_arrives(call, session, at, &content),
+            Request::Stat { at, path } => self.stat_arrives(call, at, &path),
+            Request::Close { at, path } => self.close_arrives(call, at, &path),
         }
     }
 
@@ -218,8 +239,10 @@ impl World {
                 let hiccup = self.rng.chance(weather.hiccup_percent);
                 if hiccup { way + weather.hiccup.draw(&mut self.rng) } else { way }
             }
-            Some(Request::Probe { .. }) => weather.probe.draw(&mut self.rng),
-            Some(Request::Ask { .. }) => weather.server.draw(&mut self.rng),
+            Some(
+                Request::Probe { .. } | Request::Open { .. } | Request::Stat { .. } | Request::Close { .. },
+            ) => weather.probe.draw(&mut self.rng),
+            Some(Request::Ask { .. } | Request::Tell { .. }) => weather.server.draw(&mut self.rng),
             None => Duration::ZERO,
         }
     }
@@ -244,7 +267,12 @@ impl World {
         let outcome = match late.request {
             // The adapter's own deadline for an engine: no answer is an answer.
             Request::Probe { .. } => no_answer(),
-            Request::Docker(_) | Request::Ask { .. } => Outcome::Unknown(Silence::TimedOut),
+            Request::Docker(_)
+            | Request::Ask { .. }
+            | Request::Tell { .. }
+            | Request::Open { .. }
+            | Request::Stat { .. }
+            | Request::Close { .. } => Outcome::Unknown(Silence::TimedOut),
         };
         if late.settled || late.request.deed().is_none() {
             let late = self.calls.open.remove(&call)?;

@@ -54,7 +54,7 @@ pub struct Container {
     pub(super) lock: Lock,
 
     pub(super) reachable: Since,
-    pub(super) connected: bool,
+    pub(super) connected: Since,
 }
 
 /// The process of a running container.
@@ -108,6 +108,11 @@ impl Container {
         matches!(self.role, Role::Engine { .. })
     }
 
+    /// It is an engine that binds this HTTP port.
+    pub(super) fn binds(&self, http: u16) -> bool {
+        self.ports().is_some_and(|ports| ports.http == http)
+    }
+
     /// The ports it binds, if it is an engine.
     pub const fn ports(&self) -> Option<Ports> {
         match self.role {
@@ -156,7 +161,12 @@ impl Container {
 
     /// Whether it could truly say that it is connected.
     pub const fn connected(&self) -> bool {
-        self.connected
+        self.connected.is
+    }
+
+    /// Since when it could, or could not.
+    pub const fn connected_since(&self) -> Time {
+        self.connected.since
     }
 
     /// The VPN it is the container of.

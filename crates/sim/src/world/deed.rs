@@ -2,9 +2,10 @@
 //!
 //! A translation of the core's vocabulary into what Docker and the others are really asked. No behaviour here.
 
-use control::command::{Action, Create, Question, Target};
+use control::command::{Action, Address, Content, Create, Question, Target, TunnelOrder};
 use control::docker::State;
-use control::ids::{ContainerId, Name, OpId, VpnId};
+use control::ids::{ContainerId, Name, OpId, SessionId, VpnId};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Something that changes a container. Docker carries it out whoever asked, and whether or not he still listens.
@@ -21,6 +22,8 @@ pub enum Deed {
 pub enum Making {
     /// An engine, labelled with an operation. It is created and not started.
     Engine(Create, OpId),
+    /// An engine as somebody else makes it: with our label, without an operation's; created and started.
+    Rival(Create),
     /// The container of a configured VPN, created and started.
     Vpn(VpnId),
     /// A container that is none of ours, publishing a port or none; created and started.
@@ -102,8 +105,35 @@ pub(super) enum Reception {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Request {
     Docker(DockerRequest),
-    Probe { engine: ContainerId, vpn: Option<VpnId>, port: u16 },
-    Ask { vpn: VpnId, question: Question },
+    Probe {
+        engine: ContainerId,
+        vpn: Option<VpnId>,
+        port: u16,
+    },
+    Ask {
+        vpn: VpnId,
+        question: Question,
+    },
+    Tell {
+        vpn: VpnId,
+        order: TunnelOrder,
+    },
+    /// Asks an engine to open a session.
+    Open {
+        session: SessionId,
+        at: Address,
+        content: Content,
+    },
+    /// Asks an engine how a session is.
+    Stat {
+        at: Address,
+        path: Arc<str>,
+    },
+    /// Asks an engine to close a session.
+    Close {
+        at: Address,
+        path: Arc<str>,
+    },
 }
 
 /// What Docker can be asked.
@@ -112,6 +142,8 @@ pub(super) enum DockerRequest {
     Ping,
     List,
     Inspect(Target),
+    /// Runs a command in a container that clears its cache.
+    Clear(ContainerId),
     Deed(Deed),
 }
 
@@ -125,9 +157,15 @@ impl Request {
             Action::Create(create) => DockerRequest::Deed(Deed::Make(Making::Engine(create, op))),
             Action::Start(id) => DockerRequest::Deed(Deed::To(id, Work::Start)),
             Action::Restart { id, grace } => DockerRequest::Deed(Deed::To(id, Work::Restart(grace))),
+            Action::Stop { id, grace } => DockerRequest::Deed(Deed::To(id, Work::Stop(grace))),
+            Action::ClearCache(id) => DockerRequest::Clear(id),
             Action::Remove(id) => DockerRequest::Deed(Deed::To(id, Work::Remove)),
             Action::Probe { engine, vpn, port } => return Self::Probe { engine, vpn, port },
             Action::Ask { vpn, question } => return Self::Ask { vpn, question },
+            Action::Tell { vpn, order } => return Self::Tell { vpn, order },
+            Action::Open { session, at, content } => return Self::Open { session, at, content },
+            Action::AskSession { at, path } => return Self::Stat { at, path },
+            Action::Close { at, path } => return Self::Close { at, path },
         };
         Self::Docker(request)
     }
@@ -136,9 +174,18 @@ impl Request {
     pub(super) const fn deed(&self) -> Option<&Deed> {
         match self {
             Self::Docker(DockerRequest::Deed(deed)) => Some(deed),
-            Self::Docker(DockerRequest::Ping | DockerRequest::List | DockerRequest::Inspect(_))
+            Self::Docker(
+                DockerRequest::Ping
+                | DockerRequest::List
+                | DockerRequest::Inspect(_)
+                | DockerRequest::Clear(_),
+            )
             | Self::Probe { .. }
-            | Self::Ask { .. } => None,
+            | Self::Ask { .. }
+            | Self::Tell { .. }
+            | Self::Open { .. }
+            | Self::Stat { .. }
+            | Self::Close { .. } => None,
         }
     }
 }

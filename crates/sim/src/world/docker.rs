@@ -73,6 +73,17 @@ impl World {
                 Some(container) => Report::Found(Box::new(container.facts())),
                 None => Report::Absent,
             },
+            DockerRequest::Clear(id) => {
+                let runs = self.docker.containers.get(id).map(|container| container.state == State::Running);
+                let shellless = self.rng.chance(self.plan.weather.shellless_percent);
+                let outcome = match runs {
+                    Some(true) if shellless => Outcome::Refused(Refusal::NoShell),
+                    Some(true) => Outcome::Done(Report::CacheCleared { bytes: self.rng.below(1 << 32) }),
+                    Some(false) => Outcome::Refused(Refusal::Unexplained("it does not run".into())),
+                    None => Outcome::Refused(Refusal::NoSuchContainer),
+                };
+                return self.settle(call, outcome);
+            }
             DockerRequest::Deed(deed) => {
                 let deed = deed.clone();
                 let heard = matches!(received.caller, Caller::Acefleet(_));

@@ -10,6 +10,13 @@ use super::queue::{CallId, Happening, Run};
 use control::event::{Outcome, ProbeReport, Report};
 use control::ids::{ContainerId, VpnId};
 
+/// Who answers at an address.
+pub(super) struct Answerer {
+    pub(super) id: Option<ContainerId>,
+    /// The engine that is meant takes connections and answers nothing.
+    pub(super) hung: bool,
+}
+
 impl World {
     /// An engine's container has been started.
     pub(super) fn engine_started(&mut self, run: Run) {
@@ -54,7 +61,7 @@ impl World {
             return self.guard(call);
         }
         if let Some(answering) = self.answering(engine, vpn, port) {
-            let report = ProbeReport { answered: true, connected: Some(answering.connected) };
+            let report = ProbeReport { answered: true, connected: Some(answering.connected()) };
             return self.settle(call, Outcome::Done(Report::Probe(report)));
         }
         let hung = self.docker.containers.get(&engine).is_some_and(Container::is_hung);
@@ -65,8 +72,14 @@ impl World {
         }
     }
 
+    /// The same as an id, and whether the engine that is meant takes connections and answers nothing.
+    pub(super) fn answerer(&self, engine: ContainerId, vpn: Option<VpnId>, port: u16) -> Answerer {
+        let id = self.answering(engine, vpn, port).map(Container::id);
+        Answerer { id, hung: self.docker.containers.get(&engine).is_some_and(Container::is_hung) }
+    }
+
     /// Who answers at that address: mostly the engine that is meant.
-    fn answering(&self, engine: ContainerId, vpn: Option<VpnId>, port: u16) -> Option<&Container> {
+    pub(super) fn answering(&self, engine: ContainerId, vpn: Option<VpnId>, port: u16) -> Option<&Container> {
         let answers = |container: &&Container| {
             container.reachable.is && container.ports().is_some_and(|ports| ports.http == port)
         };

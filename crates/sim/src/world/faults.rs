@@ -44,6 +44,8 @@ pub enum VpnFault {
     HealthSlow,
     /// Its forwarded port changes, passing through none.
     PortChanges,
+    /// Its forwarded port changes each minute.
+    PortFlaps,
     /// It has no forwarded port.
     PortAbsent,
     /// A person restarts the container, and afterwards it has no forwarded port for a while.
@@ -104,6 +106,12 @@ pub enum HostFault {
     ForeignAppears,
     /// Somebody else's container goes.
     ForeignGoes,
+    /// Another orchestrator starts, and removes every container of ours.
+    RivalStarts,
+    /// Somebody runs an engine with our label, and without any that tells of an operation.
+    RivalCreates,
+    /// The image that engines are created from is missing.
+    ImageGone,
 }
 
 /// A fault without its subject, for tables.
@@ -117,8 +125,8 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    /// Every kind that the core treats.
-    pub const TREATED: [Self; 30] = [
+    /// Every kind there is; the core treats them all.
+    pub const TREATED: [Self; 37] = [
         Self::Vpn(VpnFault::Dies),
         Self::Vpn(VpnFault::Killed),
         Self::Vpn(VpnFault::Stopped),
@@ -130,6 +138,7 @@ impl FaultKind {
         Self::Vpn(VpnFault::HealthLiesUnhealthy),
         Self::Vpn(VpnFault::HealthSlow),
         Self::Vpn(VpnFault::PortChanges),
+        Self::Vpn(VpnFault::PortFlaps),
         Self::Vpn(VpnFault::PortAbsent),
         Self::Vpn(VpnFault::PortAbsentAfterRecovery),
         Self::Vpn(VpnFault::PortsLocked),
@@ -139,6 +148,9 @@ impl FaultKind {
         Self::Engine(EngineFault::Crashes),
         Self::Engine(EngineFault::Killed),
         Self::Engine(EngineFault::Removed),
+        Self::Engine(EngineFault::Hangs),
+        Self::Engine(EngineFault::CrashLoops),
+        Self::Engine(EngineFault::Disconnected),
         Self::Docker(DockerFault::Slow),
         Self::Docker(DockerFault::Frozen),
         Self::Docker(DockerFault::Refuses),
@@ -149,13 +161,9 @@ impl FaultKind {
         Self::Host(HostFault::CutOff),
         Self::Host(HostFault::ForeignAppears),
         Self::Host(HostFault::ForeignGoes),
-    ];
-
-    /// The kinds that the world knows and the core does not treat yet.
-    pub const NOT_YET_TREATED: [Self; 3] = [
-        Self::Engine(EngineFault::Hangs),
-        Self::Engine(EngineFault::CrashLoops),
-        Self::Engine(EngineFault::Disconnected),
+        Self::Host(HostFault::RivalStarts),
+        Self::Host(HostFault::RivalCreates),
+        Self::Host(HostFault::ImageGone),
     ];
 
     /// Four letters that name it in a table and in the trace.
@@ -172,6 +180,7 @@ impl FaultKind {
             Self::Vpn(VpnFault::HealthLiesUnhealthy) => "hli-",
             Self::Vpn(VpnFault::HealthSlow) => "hslo",
             Self::Vpn(VpnFault::PortChanges) => "pchg",
+            Self::Vpn(VpnFault::PortFlaps) => "pfla",
             Self::Vpn(VpnFault::PortAbsent) => "pabs",
             Self::Vpn(VpnFault::PortAbsentAfterRecovery) => "prec",
             Self::Vpn(VpnFault::PortsLocked) => "ploc",
@@ -194,6 +203,9 @@ impl FaultKind {
             Self::Host(HostFault::CutOff) => "cuto",
             Self::Host(HostFault::ForeignAppears) => "fore",
             Self::Host(HostFault::ForeignGoes) => "fgoe",
+            Self::Host(HostFault::RivalStarts) => "rsta",
+            Self::Host(HostFault::RivalCreates) => "rcre",
+            Self::Host(HostFault::ImageGone) => "imag",
         }
     }
 
@@ -212,6 +224,7 @@ impl FaultKind {
                 VpnFault::HealthLiesHealthy | VpnFault::HealthLiesUnhealthy => Some(Span::secs(20, 300)),
                 VpnFault::HealthSlow => Some(Span::secs(60, 600)),
                 VpnFault::PortAbsent | VpnFault::PortAbsentAfterRecovery => Some(Span::secs(10, 300)),
+                VpnFault::PortFlaps => Some(Span::secs(120, 1_500)),
                 VpnFault::PortsLocked => Some(Span::secs(2, 60)),
                 VpnFault::ServerUnauthorized | VpnFault::ServerSlow | VpnFault::ServerDown => {
                     Some(Span::secs(10, 300))
@@ -233,7 +246,11 @@ impl FaultKind {
                 HostFault::UplinkLost => Some(Span::secs(5, 300)),
                 HostFault::SlowBoots => Some(Span::secs(30, 300)),
                 HostFault::CutOff => Some(Span::secs(10, 600)),
-                HostFault::ForeignAppears | HostFault::ForeignGoes => None,
+                HostFault::ImageGone => Some(Span::secs(10, 600)),
+                HostFault::ForeignAppears
+                | HostFault::ForeignGoes
+                | HostFault::RivalStarts
+                | HostFault::RivalCreates => None,
             },
         }
     }
@@ -258,7 +275,7 @@ mod tests {
 
     #[test]
     fn no_two_kinds_share_a_code() {
-        let kinds = FaultKind::TREATED.iter().chain(&FaultKind::NOT_YET_TREATED);
+        let kinds = FaultKind::TREATED.iter();
         let codes: BTreeSet<&str> = kinds.clone().map(|kind| kind.code()).collect();
 
         assert_eq!(codes.len(), kinds.count());

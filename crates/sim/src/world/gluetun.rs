@@ -16,6 +16,9 @@ use control::ids::{ContainerId, Name, VpnId};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// A port that flaps is another one after this time.
+const FLAPS_EVERY: Duration = Duration::from_secs(60);
+
 /// One configured VPN, whether or not its container exists.
 pub(super) struct Gluetun {
     pub(super) name: Name,
@@ -30,6 +33,8 @@ pub(super) struct Gluetun {
     down_since: Time,
     /// What a down tunnel's Gluetun says of it.
     pub(super) says_when_down: TunnelStatus,
+    /// It was told to stop its tunnel, and nothing inside starts it again.
+    pub(super) stopped: bool,
     pub(super) passes_while_paused: bool,
     pub(super) address: Arc<str>,
 
@@ -42,6 +47,8 @@ pub(super) struct Gluetun {
     next_port: u16,
     /// The last port there was, whatever came after.
     last_port: Option<u16>,
+    /// The one before that.
+    port_before: Option<u16>,
     /// What acefleet has last read.
     pub(super) reading: Option<Reading>,
 }
@@ -74,6 +81,7 @@ impl Gluetun {
             turn: 0,
             down_since: Time::ZERO,
             says_when_down: TunnelStatus::Starting,
+            stopped: false,
             passes_while_paused: false,
             address: "".into(),
             failed_checks: 0,
@@ -82,6 +90,7 @@ impl Gluetun {
             port_turn: 0,
             next_port: 0,
             last_port: None,
+            port_before: None,
             reading: None,
         }
     }
@@ -96,6 +105,7 @@ impl World {
     /// A VPN's container has been started.
     pub(super) fn vpn_started(&mut self, vpn: VpnId, run: Run) {
         self.gluetuns[vpn.index()].failed_checks = 0;
+        self.gluetuns[vpn.index()].stopped = false;
         if let Some(container) = self.docker.containers.get_mut(&run.container) {
             container.health = Health::Starting;
         }
@@ -127,7 +137,7 @@ impl World {
         let barred = self.lasts(Fault::Host(HostFault::UplinkLost))
             || self.lasts(Fault::Vpn(vpn, VpnFault::TunnelLost));
         let gluetun = &mut self.gluetuns[vpn.index()];
-        if !runs || barred || gluetun.tunnel != Tunnel::Down {
+        if !runs || barred || gluetun.stopped || gluetun.tunnel != Tunnel::Down {
             return;
         }
         gluetun.tunnel = Tunnel::Coming;
@@ -172,6 +182,34 @@ impl World {
         self.lose_port(vpn);
     }
 
+    /// Gluetun is told to stop its tunnel.
+    pub(super) fn stop_tunnel(&mut self, vpn: VpnId) {
+        let gluetun = &self.gluetuns[vpn.index()];
+        let heeds = match gluetun.tunnel {
+            Tunnel::Up => true,
+            Tunnel::Coming => false,
+            Tunnel::Down => gluetun.says_when_down == TunnelStatus::Running,
+        };
+        if heeds {
+            self.lower_tunnel(vpn);
+            let gluetun = &mut self.gluetuns[vpn.index()];
+            gluetun.stopped = true;
+            gluetun.says_when_down = TunnelStatus::Stopped;
+        }
+    }
+
+    /// Gluetun is told to run its tunnel, which cures some of what it had not noticed.
+    pub(super) fn run_tunnel(&mut self, vpn: VpnId) {
+        if !std::mem::take(&mut self.gluetuns[vpn.index()].stopped) {
+            return;
+        }
+        self.gluetuns[vpn.index()].says_when_down = TunnelStatus::Starting;
+        if self.rng.chance(self.plan.weather.bounce_cures_percent) {
+            self.end(Fault::Vpn(vpn, VpnFault::TunnelLost));
+        }
+        self.raise_tunnel(vpn);
+    }
+
     /// Gluetun asks its provider for a port, which takes a while; it is mostly a new one.
     pub(super) fn ask_for_port(&mut self, vpn: VpnId) {
         let weather = &self.plan.weather;
@@ -189,6 +227,12 @@ impl World {
     pub(super) fn change_port(&mut self, vpn: VpnId, gap: Duration) {
         self.lose_port(vpn);
         self.arrange_new_port(vpn, gap);
+    }
+
+    /// The provider gives this port at once.
+    pub fn forward(&mut self, vpn: VpnId, port: u16) {
+        self.lose_port(vpn);
+        self.arrange_port(vpn, port, Duration::ZERO);
     }
 
     /// There is no forwarded port until somebody asks for one.
@@ -211,14 +255,22 @@ impl World {
         let port = gluetun.next_port;
         if gluetun.last_port.is_some_and(|last| last != port) {
             self.tally.port_changes += 1;
+            gluetun.port_before = gluetun.last_port;
         }
         gluetun.port = Some(port);
         gluetun.last_port = Some(port);
         self.note_vpn(vpn, "port", Detail::Port(port));
+        if self.lasts(Fault::Vpn(vpn, VpnFault::PortFlaps)) {
+            self.arrange_new_port(vpn, FLAPS_EVERY);
+        }
     }
 
     fn arrange_new_port(&mut self, vpn: VpnId, wait: Duration) {
-        let last = self.gluetuns[vpn.index()].last_port;
+        let Gluetun { last_port: last, port_before: before, .. } = self.gluetuns[vpn.index()];
+        let returns = self.rng.chance(self.plan.weather.port_returns_percent);
+        if let Some(before) = before.filter(|_| returns) {
+            return self.arrange_port(vpn, before, wait);
+        }
         // Providers forward ports from the upper half; never the one that was just lost.
         let drawn = 32_768 + self.rng.below(32_000) as u16;
         let port = if last == Some(drawn) { drawn + 1 } else { drawn };

@@ -10,6 +10,8 @@
 //! core goes to [`World::submit`] at the moment it is polled. A life of acefleet begins with [`World::attach`]
 //! and ends with [`World::hang_up`].
 
+mod asking;
+mod audience;
 mod calls;
 mod container;
 mod deed;
@@ -22,6 +24,7 @@ mod plan;
 mod process;
 mod queue;
 mod server;
+mod sessions;
 mod span;
 mod storm;
 mod tally;
@@ -31,6 +34,7 @@ mod trace;
 mod truth;
 mod work;
 
+pub use audience::{Audience, Viewing, channel};
 pub use calls::Ticket;
 pub use container::{Container, Role, Since};
 pub use deed::{Deed, Making, Work};
@@ -42,7 +46,9 @@ pub use tally::{Ending, Operation, Tally};
 pub use trace::{Line, Trace};
 pub use truth::VpnTruth;
 
+use audience::Crowd;
 use calls::Calls;
+use control::event::RememberedStream;
 use control::ids::Name;
 use control::rng::Rng;
 use control::{Event, Time};
@@ -50,6 +56,7 @@ use docker::Daemon;
 use gluetun::Gluetun;
 use notices::Stream;
 use queue::{Happening, Queue};
+use sessions::Sessions;
 use std::sync::Arc;
 use storm::Faults;
 use trace::{Detail, Who};
@@ -65,10 +72,16 @@ pub struct World {
     stream: Stream,
     gluetuns: Vec<Gluetun>,
     faults: Faults,
+    sessions: Sessions,
+    crowd: Crowd,
+    /// What acefleet has last written to its store.
+    store: Vec<RememberedStream>,
     /// Which life of acefleet is attached, or was last.
     life: u32,
     /// Something has happened that may change what is reachable.
     truth_is_stale: bool,
+    /// Requests made so far.
+    asked: u64,
     trace: Trace,
     tally: Tally,
     images: Images,
@@ -101,8 +114,12 @@ impl World {
             stream: Stream::default(),
             gluetuns: gluetuns.collect(),
             faults: Faults::default(),
+            sessions: Sessions::default(),
+            crowd: Crowd::default(),
+            store: Vec::new(),
             life: 0,
             truth_is_stale: false,
+            asked: 0,
             trace: Trace::new(DAWN),
             tally: Tally::default(),
             images: Images {
@@ -124,6 +141,8 @@ impl World {
         world.advance_to(begins);
         let first_strike = world.plan.storm.every.draw(&mut world.rng);
         world.queue.push(world.now + first_strike, Happening::Storms);
+        world.await_asking();
+        world.seat_audience();
         world
     }
 
@@ -166,6 +185,7 @@ impl World {
     pub fn attach(&mut self) {
         self.trace.note(self.now, Who::Life, "-", "begi", Detail::Count(self.life));
         self.want_stream();
+        self.crowd_attached(true);
         let delay = self.plan.weather.store_answers.draw(&mut self.rng);
         self.queue.push(self.now + delay, Happening::StoreAnswers(self.life));
     }
@@ -176,6 +196,7 @@ impl World {
         self.trace.note(self.now, Who::Life, "-", "hung", Detail::Count(self.life));
         self.drop_callers();
         self.leave_stream();
+        self.crowd_attached(false);
         self.life += 1;
     }
 
@@ -205,7 +226,13 @@ impl World {
             Happening::TimesOut(call) => return self.time_out(call),
             Happening::NoticeComes(connection) => return self.notice_comes(connection),
             Happening::StreamOpens(connection) => return self.stream_opens(connection),
+            Happening::SomebodyAsks => return self.somebody_asks(),
             Happening::StoreAnswers(life) => return self.store_answers(life),
+            Happening::MailComes => return self.mail_comes(),
+            Happening::SessionBreaks(session) => return self.session_breaks(session),
+            Happening::ViewerActs(place, turn) => self.viewer_acts(place, turn),
+            Happening::ClientActs(place, turn) => self.client_acts(place, turn),
+            Happening::ClientAnnounces(number, told) => self.client_announces(number, told),
             Happening::Arrives(call) => self.arrive(call),
             Happening::Proceeds(call) => self.proceed(call),
             Happening::PolicyRestarts(run) => self.restart_by_policy(run),
@@ -221,9 +248,14 @@ impl World {
         None
     }
 
+    /// Acefleet writes down which streams other programs have announced.
+    pub fn store_keeps(&mut self, streams: Vec<RememberedStream>) {
+        self.store = streams;
+    }
+
     fn store_answers(&mut self, life: u32) -> Option<Event> {
         let fails = self.rng.chance(self.plan.weather.store_fails_percent);
-        let answer = if fails { Err("the store cannot be read".into()) } else { Ok(Vec::new()) };
+        let answer = if fails { Err("the store cannot be read".into()) } else { Ok(self.store.clone()) };
         (life == self.life).then_some(Event::StoreAnswered(answer))
     }
 }

@@ -3,6 +3,7 @@
 //! A plan is data. [`Plan::default`] is the fleet people run, [`Plan::calm`] is for stories in which every
 //! fault is told, [`Plan::drawn`] is for swarms: each run differs in everything that may differ.
 
+use super::audience::Audience;
 use super::faults::{EngineFault, FaultKind};
 use super::span::Span;
 use control::Settings;
@@ -23,10 +24,14 @@ pub struct Plan {
     pub head_start: Duration,
     /// How long everything takes.
     pub weather: Weather,
+    /// Who watches.
+    pub audience: Audience,
     /// What goes wrong by itself.
     pub storm: Storm,
     /// How far Docker's clock is from the driver's, in nanoseconds.
     pub skew_ns: i64,
+    /// How many lives of acefleet, in a hundred, begin with another image or command than the one before.
+    pub upgrades_percent: u64,
 }
 
 /// How long everything takes, and how likely the world's small whims are.
@@ -86,6 +91,8 @@ pub struct Weather {
     pub paused_passes_percent: u64,
     /// How many restarts of a VPN container, in a hundred, cure a lost tunnel.
     pub restart_cures_percent: u64,
+    /// How many bounces of a lost tunnel, in a hundred, cure it.
+    pub bounce_cures_percent: u64,
     /// Between two health checks.
     pub health_interval: Duration,
     /// What a health check adds to that.
@@ -104,9 +111,13 @@ pub struct Weather {
     pub port_long_wait: Span,
     /// How many ports, in a hundred, are the same as before.
     pub port_kept_percent: u64,
+    /// How many changes of a port, in a hundred, give back the one before it.
+    pub port_returns_percent: u64,
     /// How long a change of port passes through none.
     pub port_gap: Span,
 
+    /// How many caches, in a hundred, cannot be cleared because the image has no shell.
+    pub shellless_percent: u64,
     /// What a slow Docker adds to a request.
     pub slow_docker: Span,
     /// How long a person needs to look again.
@@ -122,6 +133,8 @@ pub struct Storm {
     pub lasting_percent: RangeInclusive<u32>,
     /// The kinds that occur, each with its weight. Empty: nothing goes wrong by itself.
     pub kinds: Vec<(FaultKind, u64)>,
+    /// From one request of somebody to the next; without it nobody asks for anything.
+    pub asks: Option<Span>,
 }
 
 impl Default for Plan {
@@ -136,8 +149,10 @@ impl Default for Plan {
             dawns: vec![Duration::ZERO; 2],
             head_start: Duration::from_secs(90),
             weather: Weather::mild(),
+            audience: Audience::usual(),
             storm: Storm::none(),
             skew_ns: 0,
+            upgrades_percent: 0,
         }
     }
 }
@@ -145,14 +160,15 @@ impl Default for Plan {
 impl Plan {
     /// The default fleet in calm weather: everything takes its constant, short time.
     pub fn calm() -> Self {
-        Self { weather: Weather::calm(), ..Self::default() }
+        Self { weather: Weather::calm(), audience: Audience::none(), ..Self::default() }
     }
 
     /// The default fleet in a storm of every kind of fault, about one in two minutes.
     pub fn stormy() -> Self {
         let kinds = FaultKind::TREATED.map(|kind| (kind, 1)).to_vec();
         let every = Span::around(Duration::from_secs(120));
-        Self { storm: Storm { every, kinds, ..Storm::none() }, ..Self::default() }
+        let asks = Some(Span::around(Duration::from_secs(180)));
+        Self { storm: Storm { every, kinds, asks, ..Storm::none() }, ..Self::default() }
     }
 
     /// A plan with everything drawn that may differ from run to run; always one that acefleet accepts.
@@ -174,8 +190,10 @@ impl Plan {
             dawns,
             head_start,
             weather: Weather::drawn(rng),
+            audience: Audience::drawn(rng),
             storm,
             skew_ns: if rng.chance(50) { 0 } else { rng.below(4_000_000_001) as i64 - 2_000_000_000 },
+            upgrades_percent: rng.below(41),
         }
     }
 }
@@ -210,6 +228,7 @@ impl Weather {
             tunnel_boot: millis(3_000),
             paused_passes_percent: 100,
             restart_cures_percent: 0,
+            bounce_cures_percent: 0,
             health_interval: Duration::from_secs(5),
             health_lag: millis(100),
             health_retries: 1,
@@ -219,7 +238,9 @@ impl Weather {
             port_long_wait_percent: 0,
             port_long_wait: millis(0),
             port_kept_percent: 0,
+            port_returns_percent: 0,
             port_gap: millis(1_000),
+            shellless_percent: 0,
             slow_docker: millis(5_000),
             person: millis(1_000),
         }
@@ -253,6 +274,7 @@ impl Weather {
             tunnel_boot: Span::secs(1, 15),
             paused_passes_percent: 50,
             restart_cures_percent: 50,
+            bounce_cures_percent: 50,
             health_interval: Duration::from_secs(5),
             health_lag: Span::millis(0, 2_000),
             health_retries: 3,
@@ -262,7 +284,9 @@ impl Weather {
             port_long_wait_percent: 10,
             port_long_wait: Span::secs(30, 240),
             port_kept_percent: 15,
+            port_returns_percent: 20,
             port_gap: Span::millis(100, 4_000),
+            shellless_percent: 30,
             slow_docker: Span::millis(50, 45_000),
             person: Span::secs(2, 10),
         }
@@ -297,6 +321,7 @@ impl Weather {
             tunnel_boot: mild.tunnel_boot.narrowed(rng),
             paused_passes_percent: rng.below(101),
             restart_cures_percent: rng.below(101),
+            bounce_cures_percent: rng.below(101),
             health_interval: Duration::from_secs(2 + rng.below(29)),
             health_lag: mild.health_lag.narrowed(rng),
             health_retries: 1 + rng.below(3) as u32,
@@ -306,7 +331,9 @@ impl Weather {
             port_long_wait_percent: rng.below(25),
             port_long_wait: mild.port_long_wait.narrowed(rng),
             port_kept_percent: rng.below(40),
+            port_returns_percent: rng.below(60),
             port_gap: mild.port_gap.narrowed(rng),
+            shellless_percent: rng.below(101),
             slow_docker: mild.slow_docker.narrowed(rng),
             person: mild.person.narrowed(rng),
         }
@@ -316,7 +343,7 @@ impl Weather {
 impl Storm {
     /// Nothing goes wrong by itself.
     pub const fn none() -> Self {
-        Self { every: Span::secs(60, 60), lasting_percent: 0..=100, kinds: Vec::new() }
+        Self { every: Span::secs(60, 60), lasting_percent: 0..=100, kinds: Vec::new(), asks: None }
     }
 
     /// About half of the treated kinds, weighted, twice to thirty times in ten minutes.
@@ -332,7 +359,9 @@ impl Storm {
         let mean = Duration::from_secs(20 + rng.below(280));
         let shortest = rng.below(101) as u32;
         let longest = shortest + rng.below(u64::from(101 - shortest)) as u32;
-        Self { every: Span::around(mean), lasting_percent: shortest..=longest, kinds }
+        let mean_asked = Duration::from_secs(10 + rng.below(600));
+        let asks = rng.chance(60).then(|| Span::around(mean_asked));
+        Self { every: Span::around(mean), lasting_percent: shortest..=longest, kinds, asks }
     }
 }
 
@@ -370,6 +399,19 @@ fn drawn_settings(rng: &mut Rng) -> Settings {
         vpn_unhealthy_restart_timeout: Duration::from_secs(30 + rng.below(91)),
         vpn_recovery_stabilization: Duration::from_secs(30 + rng.below(151)),
         health_check_interval: Duration::from_secs(5 + rng.below(21)),
+        health_replacement_cooldown: Duration::from_secs(rng.below(121)),
+        port_lost: Duration::from_secs(20 + rng.below(101)),
+        // With EMERGENCY_REFILL, or after one to ten minutes.
+        emergency_settle: if rng.chance(25) {
+            Duration::ZERO
+        } else {
+            Duration::from_secs(60 + rng.below(541))
+        },
+        handoff: Duration::from_secs(5 + rng.below(21)),
+        drain_timeout: Duration::from_secs(10 + rng.below(51)),
+        auto_delete: rng.chance(50),
+        engine_grace_period: Duration::from_secs(10 + rng.below(111)),
+        autoscale_interval: Duration::from_secs(10 + rng.below(51)),
         ..Settings::default()
     }
 }

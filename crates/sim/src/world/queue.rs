@@ -4,7 +4,7 @@
 //! handles it ignores one whose time has passed it by; that is cheaper than searching and just as exact.
 
 use control::Time;
-use control::ids::{ContainerId, VpnId};
+use control::ids::{ContainerId, SessionId, VpnId};
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
@@ -53,8 +53,20 @@ pub(super) enum Happening {
     PersonLooks(VpnId),
     /// The fault of this number ends.
     FaultEnds(u32),
+    /// A viewer of the proxy comes or goes, unless he has done so since this count.
+    ViewerActs(usize, u32),
+    /// A client of the other program begins or ends, unless it has done so since this count.
+    ClientActs(usize, u32),
+    /// The other program announces its session of this number, having told it so many times.
+    ClientAnnounces(u64, u32),
+    /// Something that was posted reaches acefleet.
+    MailComes,
+    /// Acefleet's data plane notices that a session delivers nothing.
+    SessionBreaks(SessionId),
     /// The storm strikes.
     Storms,
+    /// Somebody asks acefleet for something.
+    SomebodyAsks,
 }
 
 /// The calendar.

@@ -7,7 +7,7 @@ use super::deed::Request;
 use super::faults::{Fault, VpnFault};
 use super::gluetun::{Reading, Tunnel};
 use super::queue::CallId;
-use control::command::Question;
+use control::command::{Question, TunnelOrder};
 use control::docker::State;
 use control::event::{Outcome, Refusal, Report, Silence, TunnelStatus};
 use control::ids::VpnId;
@@ -35,6 +35,33 @@ impl World {
         let slow = self.lasts(Fault::Vpn(vpn, VpnFault::ServerSlow));
         let mut delay = self.way_back(call);
         if slow {
+            delay += self.plan.weather.slow_server.draw(&mut self.rng);
+        }
+        self.settle_in(call, delay, outcome);
+    }
+
+    /// An order has reached a VPN, or nobody. In `crashed` and `starting` orders change nothing.
+    pub(super) fn order_arrives(&mut self, call: CallId, vpn: VpnId, order: TunnelOrder) {
+        let lasts = |fault| self.lasts(Fault::Vpn(vpn, fault));
+        let nobody_there = Outcome::Unknown(Silence::Disconnected);
+        let outcome = match self.vpn_container(vpn).map(|container| container.state) {
+            Some(State::Running) if lasts(VpnFault::ServerDown) => nobody_there,
+            Some(State::Running) if lasts(VpnFault::ServerUnauthorized) => {
+                Outcome::Refused(Refusal::Unauthorized)
+            }
+            Some(State::Running) => {
+                match order {
+                    TunnelOrder::Stop => self.stop_tunnel(vpn),
+                    TunnelOrder::Run => self.run_tunnel(vpn),
+                }
+                Outcome::Done(Report::Carried)
+            }
+            Some(State::Paused) => return self.guard(call),
+            Some(State::Created | State::Restarting | State::Removing | State::Exited | State::Dead)
+            | None => nobody_there,
+        };
+        let mut delay = self.way_back(call);
+        if self.lasts(Fault::Vpn(vpn, VpnFault::ServerSlow)) {
             delay += self.plan.weather.slow_server.draw(&mut self.rng);
         }
         self.settle_in(call, delay, outcome);

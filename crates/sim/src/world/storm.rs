@@ -10,8 +10,10 @@ use super::faults::{DockerFault, EngineFault, Fault, FaultKind, HostFault, VpnFa
 use super::gluetun::Tunnel;
 use super::queue::Happening;
 use super::trace::{Detail, Who};
+use control::command::{Create, Ports};
 use control::docker::State;
-use control::ids::{ContainerId, Name, VpnId};
+use control::ids::{ContainerId, Name, SpecHash, VpnId};
+use control::policy::ports::http_range;
 use std::time::Duration;
 
 /// The faults that last.
@@ -85,6 +87,8 @@ impl World {
     /// Ends every fault and the storm. People see to the VPN containers; the rest heals in its time.
     pub fn heal_all(&mut self) {
         self.plan.storm.kinds.clear();
+        self.plan.storm.asks = None;
+        self.crowd_settles();
         let lasting: Vec<Fault> = self.lasting_faults().collect();
         for fault in lasting {
             self.end(fault);
@@ -200,6 +204,9 @@ impl World {
                 HostFault::UplinkLost | HostFault::SlowBoots | HostFault::CutOff => true,
                 HostFault::ForeignAppears => self.foreign().count() < FOREIGN_CONTAINERS_MAX,
                 HostFault::ForeignGoes => self.foreign().next().is_some(),
+                HostFault::RivalStarts => self.containers().any(Container::ours),
+                HostFault::RivalCreates => self.rival_engine().is_some(),
+                HostFault::ImageGone => true,
             },
         }
     }
@@ -218,7 +225,7 @@ impl World {
             VpnFault::TunnelLost => gluetun.tunnel == Tunnel::Up,
             VpnFault::HealthLiesHealthy => !self.lasts(Fault::Vpn(vpn, VpnFault::HealthLiesUnhealthy)),
             VpnFault::HealthLiesUnhealthy => !self.lasts(Fault::Vpn(vpn, VpnFault::HealthLiesHealthy)),
-            VpnFault::PortChanges | VpnFault::PortAbsent | VpnFault::PortsLocked => {
+            VpnFault::PortChanges | VpnFault::PortFlaps | VpnFault::PortAbsent | VpnFault::PortsLocked => {
                 gluetun.port.is_some() && gluetun.tunnel == Tunnel::Up
             }
             VpnFault::HealthSlow
@@ -247,7 +254,19 @@ impl World {
                         self.lower_tunnel(vpn);
                     }
                 }
-                HostFault::SlowBoots | HostFault::CutOff => {}
+                HostFault::SlowBoots | HostFault::CutOff | HostFault::ImageGone => {}
+                HostFault::RivalStarts => {
+                    let all: Vec<_> =
+                        self.containers().filter(|found| found.ours()).map(Container::id).collect();
+                    for id in all {
+                        self.by_hand(Deed::To(id, Work::Remove));
+                    }
+                }
+                HostFault::RivalCreates => {
+                    if let Some(create) = self.rival_engine() {
+                        self.by_hand(Deed::Make(Making::Rival(create)));
+                    }
+                }
                 HostFault::ForeignAppears => {
                     let (name, port) = (self.lowest_free_name(), self.foreign_port());
                     self.by_hand(Deed::Make(Making::Foreign(name, port)));
@@ -271,7 +290,7 @@ impl World {
             VpnFault::TunnelLost => return self.lower_tunnel(vpn),
             VpnFault::PortAbsent => return self.lose_port(vpn),
             VpnFault::PortsLocked => return self.change_port(vpn, duration),
-            VpnFault::PortChanges => {
+            VpnFault::PortChanges | VpnFault::PortFlaps => {
                 let gap = self.plan.weather.port_gap.draw(&mut self.rng);
                 return self.change_port(vpn, gap);
             }
@@ -321,6 +340,7 @@ impl World {
                 | VpnFault::HealthLiesUnhealthy
                 | VpnFault::HealthSlow
                 | VpnFault::PortChanges
+                | VpnFault::PortFlaps
                 | VpnFault::PortsLocked
                 | VpnFault::ServerUnauthorized
                 | VpnFault::ServerSlow
@@ -349,7 +369,10 @@ impl World {
                 HostFault::SlowBoots
                 | HostFault::CutOff
                 | HostFault::ForeignAppears
-                | HostFault::ForeignGoes => {}
+                | HostFault::ForeignGoes
+                | HostFault::RivalStarts
+                | HostFault::RivalCreates
+                | HostFault::ImageGone => {}
             },
         }
     }
@@ -361,6 +384,19 @@ impl World {
             process.hung = hung;
             self.truth_is_stale = true;
         }
+    }
+
+    /// An engine as somebody else would make it: with a name and a port that nobody has or is about to get.
+    fn rival_engine(&self) -> Option<Create> {
+        let vpn = self.vpns().next();
+        let held = |port: &u16| {
+            self.containers().any(|container| container.binds(*port) || container.published.contains(port))
+                || self.calls.creates().any(|create| create.ports.http == *port)
+        };
+        let http = http_range(vpn, &self.plan.settings).rev().find(|port| !held(port))?;
+        let ports = Ports { http, https: None, p2p: None };
+        let name = self.lowest_free_name();
+        Some(Create { name, vpn, ports, spec: SpecHash(0), wanted: None })
     }
 
     fn foreign(&self) -> impl Iterator<Item = ContainerId> {

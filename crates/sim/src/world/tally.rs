@@ -16,12 +16,20 @@ pub struct Tally {
     pub operations: BTreeMap<(Operation, Ending), u64>,
     /// Everything that acefleet asked for.
     pub commands: u64,
+    /// Requests of outside programs and people.
+    pub requests: u64,
     /// Commands of any kind whose outcome acefleet was told to be unknown.
     pub unknown_outcomes: u64,
     /// Engines that came to exist after their creator had been told otherwise, or nothing, or had gone.
     pub late_arrivals: u64,
     /// Operations that Docker denied and carried out all the same.
     pub denials: u64,
+    /// Viewers who came to the proxy.
+    pub viewers: u64,
+    /// Times a viewer was sent another session than before, or none.
+    pub rerouted: u64,
+    /// Viewers who were refused.
+    pub refused: u64,
     /// How many times a VPN's forwarded port was another than its last one.
     pub port_changes: u64,
 }
@@ -33,6 +41,7 @@ pub enum Operation {
     Create,
     Start,
     Restart,
+    Stop,
     Remove,
 }
 
@@ -56,6 +65,7 @@ impl Operation {
             Self::Create => "create",
             Self::Start => "start",
             Self::Restart => "restart",
+            Self::Stop => "stop",
             Self::Remove => "remove",
         }
     }
@@ -66,8 +76,9 @@ impl Operation {
             Deed::To(_, Work::Start) => Some(Self::Start),
             Deed::To(_, Work::Restart(_)) => Some(Self::Restart),
             Deed::To(_, Work::Remove) => Some(Self::Remove),
-            Deed::Make(Making::Vpn(_) | Making::Foreign(..))
-            | Deed::To(_, Work::Stop(_) | Work::Kill | Work::Pause | Work::Unpause) => None,
+            Deed::To(_, Work::Stop(_)) => Some(Self::Stop),
+            Deed::Make(Making::Vpn(_) | Making::Foreign(..) | Making::Rival(_))
+            | Deed::To(_, Work::Kill | Work::Pause | Work::Unpause) => None,
         }
     }
 }

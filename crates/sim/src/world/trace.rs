@@ -16,13 +16,15 @@
 //! - *time*: since the world began.
 //! - *who*: `ACEF` acefleet sent a command, `TOLD` it was told, `HAND` a person set out to do something, `DOCK`
 //!   Docker did something, `GLUE` something happened inside a VPN container, `ENGN` to an engine, `FAUL` a fault
-//!   began, `ENDS` it ended, `LIFE` a life of acefleet began or ended.
-//! - *subject*: a container's name, a VPN's name, or `-`.
+//!   began, `ENDS` it ended, `LIFE` a life of acefleet began or ended,
+//!   `VIEW` somebody who watches did something.
+//! - *subject*: a container's name, a VPN's name, a channel's key, or `-`.
 //! - *code*: four letters. Commands and deeds by hand: see `Action::code` and `Deed::code`. Faults: see
 //!   `FaultKind::code`. Answers: `done`, `refu`, `unkn`. Docker: `made`, `runs` (with the number of the run),
 //!   `dies`, `fail` (a start by policy that failed), `paus`, `unpa`, `gone`, `hlt+`, `hlt-`. VPNs: `tun+`, `tun-`,
 //!   `port`, `no_p`. Engines: `rch+`, `rch-` (it became reachable, unreachable). Acefleet's event stream: `open`;
-//!   its lives: `begi`, `hung`.
+//!   its lives: `begi`, `hung`. Viewers: `came`, `left`, `sees`, `wait`, `refu`; `brok` a session that delivers
+//!   nothing; `aopn`, `aend` the other program opened or ended a session. Engines: `play` a session was opened.
 //! - *detail*: an operation, a port, a duration, a count, or nothing.
 
 use control::Time;
@@ -43,6 +45,7 @@ pub(super) enum Who {
     Fault,
     FaultEnded,
     Life,
+    Viewer,
     Journal,
 }
 
@@ -58,6 +61,7 @@ impl Who {
             Self::Fault => "FAUL",
             Self::FaultEnded => "ENDS",
             Self::Life => "LIFE",
+            Self::Viewer => "VIEW",
             Self::Journal => "JRNL",
         }
     }

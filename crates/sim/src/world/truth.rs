@@ -4,7 +4,7 @@
 //! last change.
 
 use super::World;
-use super::container::{Container, Role};
+use super::container::{Container, Role, Since};
 use super::faults::{EngineFault, Fault, HostFault};
 use super::gluetun::{Gluetun, Reading, Tunnel};
 use super::trace::{Detail, Who};
@@ -58,7 +58,7 @@ impl World {
 
     /// Whether the engine could truly say that it is connected.
     pub fn truth_connected(&self, engine: ContainerId) -> bool {
-        self.container(engine).is_some_and(|container| container.connected)
+        self.container(engine).is_some_and(Container::connected)
     }
 
     /// What is really so with a VPN.
@@ -86,7 +86,14 @@ impl World {
             engines.map(|engine| (engine.id, self.is_reachable(engine), self.is_connected(engine))).collect();
         for (id, reachable, connected) in truths {
             let Some(engine) = self.docker.containers.get_mut(&id) else { continue };
-            engine.connected = connected;
+            let lost = engine.connected.is && !connected;
+            if engine.connected.is != connected {
+                engine.connected = Since { is: connected, since: self.now };
+            }
+            if lost {
+                self.readers_will_notice(id);
+            }
+            let Some(engine) = self.docker.containers.get_mut(&id) else { continue };
             if engine.reachable.is != reachable {
                 engine.reachable.is = reachable;
                 engine.reachable.since = self.now;

@@ -6,13 +6,14 @@
 use super::World;
 use super::container::{Container, Lock, Role, Since};
 use super::deed::{Deed, DockerRequest, Making, Reception, Request, Work};
+use super::faults::{Fault, HostFault};
 use super::queue::{CallId, Happening};
 use super::trace::{Detail, Who};
 use control::command::Create;
 use control::docker::{Happened, Health, Network, State};
 use control::event::{Outcome, Refusal, Report};
 use control::ids::{ContainerId, Name, OpId};
-use control::labels::Labels;
+use control::labels::{Labels, OPERATION, SPEC};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,10 +24,13 @@ impl World {
     /// Begins to make a container: from here on its name is taken.
     pub(super) fn make(&mut self, call: CallId, making: &Making) {
         let name = match making {
-            Making::Engine(create, _) => create.name.clone(),
+            Making::Engine(create, _) | Making::Rival(create) => create.name.clone(),
             Making::Vpn(vpn) => self.gluetuns[vpn.index()].name.clone(),
             Making::Foreign(name, _) => name.clone(),
         };
+        if matches!(making, Making::Engine(..)) && self.lasts(Fault::Host(HostFault::ImageGone)) {
+            return self.settle(call, Outcome::Refused(Refusal::ImageMissing));
+        }
         if self.docker.names.contains_key(&name) {
             return self.settle(call, Outcome::Refused(Refusal::NameTaken));
         }
@@ -131,6 +135,15 @@ impl World {
                 }
                 self.settle(call, Outcome::Done(Report::Created(id)));
             }
+            Making::Rival(create) => {
+                let id = self.add_engine(&create, OpId { life: 0, seq: 0 });
+                if let Some(container) = self.docker.containers.get_mut(&id) {
+                    let theirs = |key: &str| key != OPERATION && key != SPEC;
+                    let labels = container.labels.iter().filter(|(key, _)| theirs(key)).collect();
+                    container.labels = labels;
+                }
+                self.run(call, id);
+            }
             Making::Vpn(vpn) => {
                 let gluetun = &self.gluetuns[vpn.index()];
                 let (name, published) = (gluetun.name.clone(), gluetun.published.clone());
@@ -221,7 +234,7 @@ impl World {
             backoff: Duration::ZERO,
             lock: Lock::default(),
             reachable: Since { is: false, since: self.now },
-            connected: false,
+            connected: Since { is: false, since: self.now },
         };
         self.docker.containers.insert(id, container);
         self.emit(id, Happened::Created);

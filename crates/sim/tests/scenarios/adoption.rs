@@ -89,16 +89,27 @@ fn a_container_of_ours_without_a_readable_port_is_no_engine_and_is_left_alone() 
 #[test]
 fn an_engine_outside_the_vpns_is_never_offered() {
     let mut story = while_acefleet_is_away(|story| story.somebody_runs_an_engine(11, None, 30_000));
-    story.throughout(secs(120), |now| now.is_not_offered(11).no_engine_was_touched());
-    story.now().offered(10).hides_engine(11);
+    // It leaks, and works: it is hidden for HANDOFF_S like any other, and then it goes.
+    story.throughout(secs(25), |now| now.is_not_offered(11).no_engine_was_touched());
+    story.within(secs(3)).removed(1).numbered(1..=10);
+    story.throughout(secs(120), |now| now.offered(10).created(0).removed(1).restarted_in_place(0));
 }
 
 #[test]
 fn an_engine_that_was_stopped_meanwhile_is_started() {
+    let mut story = while_acefleet_is_away(|story| story.engine(2).is_stopped_by_a_person());
+    story.within(secs(1)).offered(9).hides_engine(2);
+    story.until_at_rest();
+    story.now().the_same_engines_as_before().restarted_in_place(1).offered(10);
+}
+
+#[test]
+fn a_carrier_that_was_stopped_meanwhile_is_made_anew_with_the_port_of_now() {
     let mut story = while_acefleet_is_away(|story| story.engine(1).is_stopped_by_a_person());
     story.within(secs(1)).offered(9).hides_engine(1);
-    story.until_settled();
-    story.now().the_same_engines_as_before().restarted_in_place(1).offered(10);
+    story.until_at_rest();
+    story.now().created(1).removed(1).restarted_in_place(0).numbered(1..=10);
+    story.now().offered(10).carriers_on(GLUETUN, 1).carriers_on(GLUETUN2, 1);
 }
 
 #[test]
@@ -113,7 +124,7 @@ fn a_vpn_that_bounced_meanwhile_has_its_engines_restarted_in_place() {
     let mut story = while_acefleet_is_away(|story| story.vpn(GLUETUN).dies_by_itself());
     story.within(secs(1)).offered_on(GLUETUN2, 5).nothing_is_offered_on(GLUETUN);
     story.until_settled();
-    was_repaired_in_place(story.now());
+    was_repaired_in_place(&mut story);
 }
 
 #[test]
@@ -132,7 +143,7 @@ fn an_adopted_engine_that_is_restarted_is_offered_again_only_once_it_answers() {
     story.vpn(GLUETUN).dies_by_itself();
     story.within(millis(20)).nothing_is_offered_on(GLUETUN);
     story.throughout(secs(60), |now| now.offered_on(GLUETUN2, 5).whoever_is_offered_is_connected());
-    was_repaired_in_place(story.now());
+    was_repaired_in_place(&mut story);
 }
 
 #[test]

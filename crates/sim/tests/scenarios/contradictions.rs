@@ -169,6 +169,11 @@ impl Liar {
         }
         let mut found = self.as_understood(&event).and_then(|event| self.checks.hear(now, &event));
         self.control.handle(now, event);
+        // A request that is told twice is answered twice; telling it once is the driver's business.
+        while let Some(message) = self.control.poll_message() {
+            let _ = self.checks.message(now, &message);
+            self.world.hear(&message);
+        }
         let mut commands = 0;
         while let Some(command) = self.control.poll_command() {
             commands += 1;
@@ -182,7 +187,8 @@ impl Liar {
         assert!(commands <= COMMANDS_MAX, "{commands} commands at once");
         found = found.or(self.checks.decided(now, &self.control, &self.nowhere));
         if self.shame == Shame::Some {
-            assert_eq!(found, None);
+            // Here VPNs fail for no reason, and then their ports are forgotten: the checker of ports cannot know.
+            assert_eq!(found.filter(|found| found.checker != "S8"), None);
         }
         assert!(self.control.next_wakeup().is_some(), "it would sleep for ever");
     }
@@ -222,7 +228,14 @@ impl Liar {
                 }
                 _ => None,
             },
-            Event::Woken | Event::DockerStreamOpened | Event::StoreAnswered(_) => None,
+            Event::Woken
+            | Event::DockerStreamOpened
+            | Event::StoreAnswered(_)
+            | Event::PortsPushed { .. }
+            | Event::Asked { .. }
+            | Event::ViewerCame { .. }
+            | Event::ViewerLeft(_)
+            | Event::SessionBroke(_) => None,
         }
     }
 

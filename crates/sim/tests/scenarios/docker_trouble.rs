@@ -1,7 +1,7 @@
 //! Docker freezes, refuses, loses its events or denies what it does, in the middle of every failover.
 
 use crate::failovers::{FAILOVERS, five_and_five};
-use sim::story::{millis, secs};
+use sim::story::{GLUETUN, GLUETUN2, millis, secs};
 use sim::world::DockerFault;
 use std::time::Duration;
 
@@ -23,10 +23,12 @@ fn in_the_middle_of_each_failover(trouble: DockerFault) {
                 story.pass(moment);
                 story.docker().suffers_for(long, trouble);
                 failover.ends_well(&mut story);
+                story.now().carriers_on(GLUETUN, 1).carriers_on(GLUETUN2, 1);
                 // A name is held until somebody confirms that its container is gone; a Docker that denies
                 // does not.
                 if trouble != DockerFault::DeniesAndDoes {
-                    story.now().numbered(1..=10);
+                    // Of each VPN whose port is another one, the new carrier comes before the old one goes.
+                    story.now().no_number_above(10 + failover.vpns());
                 }
             }
         }

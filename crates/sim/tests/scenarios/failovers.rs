@@ -1,6 +1,6 @@
 //! The failovers that other troubles fall into the middle of, as one table.
 
-use sim::story::{Finding, GLUETUN, GLUETUN2, Story, secs, two_vpns};
+use sim::story::{GLUETUN, GLUETUN2, Stage, Story, secs, two_vpns};
 use sim::world::{Fault, HostFault, VpnFault};
 use std::time::Duration;
 
@@ -36,11 +36,16 @@ impl Failover {
         story.lasts_for(self.fault, self.lasts);
     }
 
+    /// So many VPNs are lost.
+    pub(crate) const fn vpns(self) -> u32 {
+        if let Fault::Host(_) = self.fault { 2 } else { 1 }
+    }
+
     /// However it went, the fleet is as it was: five and five, nothing left over, nothing of the other VPN
     /// touched.
     pub(crate) fn ends_well(self, story: &mut Story) {
         story.pass(self.lasts);
-        story.until_settled();
+        story.until_at_rest();
         story.now().engines(10).offered_on(GLUETUN, 5).offered_on(GLUETUN2, 5).there_is_no_emergency();
         if let Fault::Vpn(..) = self.fault {
             story.now().no_engine_was_touched_on(GLUETUN2);
@@ -49,10 +54,20 @@ impl Failover {
 }
 
 /// The first VPN has another network: its engines were restarted in place, but for the one whose forwarded
-/// port went with the old network; that one was made anew under its name and its HTTP port.
-pub(crate) fn was_repaired_in_place(now: Finding<'_>) -> Finding<'_> {
-    let now = now.restarted_in_place(4).removed(1).created(1).no_engine_was_touched_on(GLUETUN2);
-    now.offered_on(GLUETUN, 5).numbered(1..=10).http_ports_on(GLUETUN, 19_000..=19_004)
+/// port went with the old network. That one was made anew at once, when no port was known yet; when one was, an
+/// engine was created that carries it, as number 11 of 10, and the youngest idle one made place for it.
+pub(crate) fn was_repaired_in_place(story: &mut Story) {
+    story.until_settled();
+    story.now().restarted_in_place(4).carriers_on(GLUETUN, 1).no_number_above(11);
+    story.until_at_rest();
+    let now = story.now().restarted_in_place(4).removed(2).created(2).no_engine_was_touched_on(GLUETUN2);
+    now.offered_on(GLUETUN, 5).numbered(2..=11).http_ports_on(GLUETUN, 19_001..=19_005);
+    story.now().carriers_on(GLUETUN, 1).offered(10).engines(10);
+}
+
+/// Two VPNs that get the same forwarded port again and again.
+pub(crate) fn ports_are_kept() -> Stage {
+    two_vpns().engines(10).weather(|weather| weather.port_kept_percent = 100)
 }
 
 /// The fleet that most stories begin with.

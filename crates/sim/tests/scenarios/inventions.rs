@@ -2,13 +2,14 @@
 //! never did.
 
 use crate::contradictions::Shame;
-use control::Event;
 use control::docker::{Facts, Happened, Health, Listed, Listing, Network, Notice, State};
 use control::event::{Outcome, ProbeReport, Refusal, RememberedStream, Report, Silence, TunnelStatus};
-use control::ids::{ContainerId, Name, OpId, SandboxId};
+use control::ids::{ContainerId, Name, OpId, RequestId, SandboxId, SessionId, ViewerId};
 use control::labels::{self, Labels};
+use control::request::{Announcement, Ending, Request, UrlTail};
 use control::rng::Rng;
 use control::time::Stamp;
+use control::{Event, Time};
 use std::time::Duration;
 
 /// Where inventions come from.
@@ -46,7 +47,7 @@ impl Inventions {
     }
 
     /// What he will invent things about.
-    pub(crate) fn hear(&mut self, now: control::Time, containers: &[Identity], operations: &[OpId]) {
+    pub(crate) fn hear(&mut self, now: Time, containers: &[Identity], operations: &[OpId]) {
         self.now = now.as_nanos();
         remember(&mut self.containers, containers);
         remember(&mut self.operations, operations);
@@ -60,12 +61,48 @@ impl Inventions {
     }
 
     pub(crate) fn event(&mut self) -> Event {
-        match self.rng.below(10) {
+        match self.rng.below(12) {
             0 => Event::Woken,
+            10.. => self.gossip(),
             1 => Event::DockerStreamOpened,
             2 => Event::StoreAnswered(self.memory()),
             3..6 => Event::Docker(self.notice()),
             _ => Event::Finished { op: self.operation(), outcome: self.outcome() },
+        }
+    }
+
+    /// Something about viewers and streams.
+    fn gossip(&mut self) -> Event {
+        let number = self.rng.below(8);
+        let content = sim::world::channel(self.rng.below(3));
+        let port = 19_000 + self.rng.below(4) as u16;
+        match self.rng.below(5) {
+            0 => Event::ViewerCame { viewer: ViewerId(number), content },
+            1 => Event::ViewerLeft(ViewerId(number)),
+            2 => Event::SessionBroke(SessionId(number)),
+            3 => {
+                let url = UrlTail { port, path: "/ace/stat/1".into() };
+                let announcement = Announcement {
+                    container_id: self.rng.chance(50).then(|| self.container().id),
+                    port: Some(port),
+                    content,
+                    playback_session_id: number.to_string().into(),
+                    stat: self.rng.chance(80).then_some(url),
+                    command: None,
+                    is_live: false,
+                    stream_id: self.rng.chance(50).then(|| format!("stream-{number}").into()),
+                };
+                let what = Request::StreamStarted(Box::new(announcement));
+                Event::Asked { request: RequestId(self.rng.bits()), what }
+            }
+            _ => {
+                let ending = Ending {
+                    container_id: self.rng.chance(50).then(|| self.container().id),
+                    stream_id: self.rng.chance(50).then(|| format!("stream-{number}").into()),
+                    reason: None,
+                };
+                Event::Asked { request: RequestId(self.rng.bits()), what: Request::StreamEnded(ending) }
+            }
         }
     }
 
@@ -76,6 +113,12 @@ impl Inventions {
         let stream = |stream| RememberedStream {
             engine: self.container().id,
             stream: format!("stream-{stream}").into(),
+            content: sim::world::channel(stream),
+            playback_session_id: stream.to_string().into(),
+            stat_path: (stream > 0).then(|| "/ace/stat".into()),
+            command_path: None,
+            is_live: true,
+            started_at: Time::ZERO,
         };
         Ok((0..3).map(stream).collect())
     }

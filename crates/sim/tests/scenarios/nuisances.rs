@@ -42,7 +42,7 @@ fn a_fleet_of_one_vpn_gets_over_each_failover_with_each_nuisance() {
         || Story::of_settled(one_vpn().engines(5)),
         |failover, story| {
             story.pass(failover.lasts);
-            story.until_settled();
+            story.until_at_rest();
             story.now().engines(5).offered(5).there_is_no_emergency();
         },
     );

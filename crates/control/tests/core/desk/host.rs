@@ -1,5 +1,6 @@
 //! What exists outside, on paper: containers, what they would answer, and Docker doing what it is asked.
 
+use super::player::Session;
 use control::command::{Create, Question, Target};
 use control::docker::{Facts, Health, Listed, Listing, Network, State};
 use control::event::{Outcome, ProbeReport, Refusal, Report, Silence, TunnelStatus};
@@ -20,6 +21,8 @@ pub(crate) struct Host {
     containers: Vec<Container>,
     /// The VPNs by name, in configuration order.
     vpns: Vec<String>,
+    /// Sessions that engines play.
+    pub(super) sessions: Vec<Session>,
     /// Counts everything that must be told apart: starts, networks, notices.
     ticks: u32,
 }
@@ -58,7 +61,7 @@ pub(crate) struct Container {
     pub(crate) admits: bool,
 }
 
-/// A host on which VPNs of these names run, all well; the first has port 40001, the second 40002 and so on.
+/// A host on which VPNs of these names run, all well, without forwarded ports.
 pub(crate) fn host_with(vpns: &[&str]) -> Host {
     let mut host = Host {
         now: Time::ZERO,
@@ -66,10 +69,20 @@ pub(crate) fn host_with(vpns: &[&str]) -> Host {
         engines_answer: true,
         containers: Vec::new(),
         vpns: vpns.iter().map(ToString::to_string).collect(),
+        sessions: Vec::new(),
         ticks: 0,
     };
+    for name in vpns {
+        host.run_vpn(name);
+    }
+    host
+}
+
+/// The same with forwarded ports: the first has 40001, the second 40002 and so on.
+pub(crate) fn host_with_ports(vpns: &[&str]) -> Host {
+    let mut host = host_with(vpns);
     for (name, port) in vpns.iter().zip(40_001..) {
-        host.run_vpn(name).ports = Some(vec![port]);
+        host.get(name).ports = Some(vec![port]);
     }
     host
 }
@@ -204,7 +217,7 @@ impl Host {
         self.containers.last_mut().expect("it has just been added")
     }
 
-    fn by_id(&self, id: ContainerId) -> Option<&Container> {
+    pub(super) fn by_id(&self, id: ContainerId) -> Option<&Container> {
         self.containers.iter().find(|container| container.id == id && !container.removed)
     }
 
@@ -215,6 +228,11 @@ impl Host {
         match &command.action {
             Action::Probe { engine, .. } => Outcome::Done(Report::Probe(self.probe(*engine))),
             Action::Ask { vpn, question } => self.ask(*vpn, *question),
+            // The tunnels here do not heed it: whether they are up is for the test to say.
+            Action::Tell { .. } => Outcome::Done(Report::Carried),
+            Action::Open { at, content, .. } => self.open(*at, content),
+            Action::AskSession { at, path } => self.ask_session(*at, path),
+            Action::Close { at, path } => self.close(*at, path),
             _ if !self.docker_answers => Outcome::Unknown(Silence::TimedOut),
             Action::Ping => Outcome::Done(Report::Pong),
             Action::List => {
@@ -227,6 +245,8 @@ impl Host {
             }
             Action::Create(create) => self.create(create, command.op),
             Action::Start(id) | Action::Restart { id, .. } => self.join_and_start(*id),
+            Action::ClearCache(_) => Outcome::Refused(Refusal::NoShell),
+            Action::Stop { .. } => Outcome::Done(Report::Carried),
             Action::Remove(id) => match self.by_id(*id).map(|container| container.name.clone()) {
                 Some(name) => {
                     self.remove(name.as_str());
@@ -264,7 +284,7 @@ impl Host {
         Outcome::Done(Report::Carried)
     }
 
-    fn probe(&self, id: ContainerId) -> ProbeReport {
+    pub(super) fn probe(&self, id: ContainerId) -> ProbeReport {
         const NO_ANSWER: ProbeReport = ProbeReport { answered: false, connected: None };
         let Some(engine) = self.by_id(id) else { return NO_ANSWER };
         let (reachable, tunnel_up) = match engine.network {

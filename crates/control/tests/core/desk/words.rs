@@ -1,17 +1,23 @@
 //! The desk's words for commands and moments: short enough to be read in a column.
 
 use super::Host;
-use control::command::{Create, Question, Target};
+use control::command::{Content, Create, KeyType, Question, Target};
 use control::ids::OpId;
 use control::policy::offering::Standing;
+use control::request::Reply;
 use control::snapshot::EngineView;
-use control::{Action, Command, Time};
+use control::{Action, Command, Message, Time};
 use std::time::Duration;
 
 /// Where the second column begins, where a sentence that goes on does, and where it has to end.
 const TEXT: usize = 10;
 const GOES_ON: usize = TEXT + 4;
 const WIDTH: usize = 92;
+
+/// What can be played under this name.
+pub(crate) fn channel(name: &str) -> Content {
+    Content { kind: KeyType::ContentId, key: name.into() }
+}
 
 /// A command in words, without its cause.
 pub(crate) fn of(command: &Command, host: &Host) -> String {
@@ -25,6 +31,12 @@ pub(crate) fn of(command: &Command, host: &Host) -> String {
         Action::Restart { id, grace: Duration::ZERO } => format!("restart {}", host.name_of(*id)),
         Action::Restart { id, grace } => format!("restart {} within {grace:?}", host.name_of(*id)),
         Action::Remove(id) => format!("remove {}", host.name_of(*id)),
+        Action::Stop { id, grace } => format!("stop {} within {grace:?}", host.name_of(*id)),
+        Action::ClearCache(id) => format!("clear the cache of {}", host.name_of(*id)),
+        Action::Tell { vpn, order } => format!("tell {} to {order:?}", host.vpn_name(*vpn)),
+        Action::Open { at, content, .. } => format!("open {} on {}", content.key, host.name_of(at.engine)),
+        Action::AskSession { at, .. } => format!("ask {} for its session", host.name_of(at.engine)),
+        Action::Close { at, .. } => format!("close a session on {}", host.name_of(at.engine)),
         Action::Probe { engine, .. } => format!("probe {}", host.name_of(*engine)),
         Action::Ask { vpn, question } => {
             let what = match question {
@@ -37,11 +49,45 @@ pub(crate) fn of(command: &Command, host: &Host) -> String {
     }
 }
 
+/// A message in words; the answer to a request is for the test itself.
+pub(crate) fn of_message(message: &Message) -> Result<String, Reply> {
+    Ok(match message {
+        Message::Answer { reply, .. } => return Err(reply.clone()),
+        Message::Route { viewer, session: None } => format!("< viewer {} is kept waiting", viewer.0),
+        Message::Route { viewer, session: Some(session) } => {
+            format!("< viewer {} is sent session {}", viewer.0, session.0)
+        }
+        Message::Refuse { viewer, why, retry_at } => {
+            format!("< viewer {} is refused until {}: {why}", viewer.0, moment(*retry_at))
+        }
+        Message::Release(session) => format!("< session {} is released", session.0),
+    })
+}
+
 fn created(create: &Create, host: &Host) -> String {
     let place = create.vpn.map_or_else(|| "outside".into(), |vpn| format!("on {}", host.vpn_name(vpn)));
     let https = create.ports.https.map_or_else(String::new, |port| format!(" https {port}"));
     let p2p = create.ports.p2p.map_or_else(String::new, |port| format!(" p2p {port}"));
     format!("create {} {place} http {}{https}{p2p}", create.name, create.ports.http)
+}
+
+/// How a request was answered.
+pub(crate) fn reply(reply: &Reply) -> String {
+    match reply {
+        Reply::Stream(view) => format!("stream {}", view.id),
+        Reply::Ended { updated, .. } => format!("ended: {updated}"),
+        Reply::Accepted(_) => "accepted".into(),
+        Reply::Done => "done".into(),
+        Reply::ScaledTo(minimum) => format!("scaled to {minimum}"),
+        Reply::NotFound => "not found".into(),
+        Reply::Refused { code, message } => format!("refused, {code}: {message}"),
+        Reply::Unavailable(why) => format!("unavailable: {why}"),
+        Reply::Provisioned { name, ports, .. } => format!("{name} at port {}", ports.http),
+        Reply::Blocked { code, message, until, should_wait, .. } => {
+            let wait = if *should_wait { ", wait" } else { "" };
+            format!("blocked, {code:?}: {message}, until {}{wait}", moment(*until))
+        }
+    }
 }
 
 /// Whether a command's words begin with these, whole words alone: `probe acestream-1` is not the beginning of

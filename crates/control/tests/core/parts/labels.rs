@@ -12,7 +12,7 @@ fn meaning(pairs: &[(&str, &str)]) -> Meaning {
 }
 
 fn create(ports: Ports) -> Create {
-    Create { name: "acestream-1".into(), vpn: Some(VpnId(0)), ports, spec: SpecHash(0xfeed) }
+    Create { name: "acestream-1".into(), vpn: Some(VpnId(0)), ports, spec: SpecHash(0xfeed), wanted: None }
 }
 
 const OP: OpId = OpId { life: 7, seq: 9 };

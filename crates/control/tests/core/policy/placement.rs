@@ -2,10 +2,10 @@
 
 use super::{at, vpn, vpns};
 use control::Time;
-use control::ids::VpnId;
+use control::ids::{OpId, VpnId};
 use control::mark::{Mark, Marks};
 use control::policy::placement::{self, COLD_START_WAIT, Load};
-use control::vpn::{Verdict, Vpn};
+use control::vpn::{PortReading, Verdict, Vpn};
 use std::time::Duration;
 
 use Verdict::{Failed, Healthy, Pending};
@@ -117,4 +117,27 @@ fn the_share_of_a_vpn_on_probation_is_kept_whenever_that_is() {
     assert_eq!(marks.count(Mark::ShareKeptForPending), 1);
     assert_eq!(kept(at(5_030)), 0);
     assert_eq!(marks.count(Mark::ShareKeptForPending), 1);
+}
+
+#[test]
+fn a_vpn_that_has_just_become_healthy_waits_a_second_for_its_port_while_that_is_being_asked_for() {
+    let asking = |asked, port, since| {
+        let mut vpn = vpn(0, Healthy);
+        vpn.verdict_since = at(since);
+        vpn.asking_ports = asked;
+        vpn.port = port;
+        vpn
+    };
+    let op = Some(OpId { life: 1, seq: 1 });
+    let reading = Some(PortReading { port: None, asked_at: at(1_000) });
+    let waits = |vpn: &Vpn, now| placement::awaits_port(vpn, now);
+    assert_eq!(waits(&asking(op, None, 1_000), at(1_000)), Some(at(1_001)));
+    assert_eq!(waits(&asking(op, None, 1_000), at(1_001)), None, "long enough");
+    assert_eq!(waits(&asking(None, None, 1_000), at(1_000)), None, "nobody asks");
+    assert_eq!(waits(&asking(op, reading, 1_000), at(1_000)), None, "it has been told");
+    assert!(!placement::admits(&asking(op, None, 1_000), at(1_000)));
+    assert!(placement::admits(&asking(op, None, 1_000), at(1_001)));
+    let mut drained = vpn(0, Healthy);
+    drained.draining = op;
+    assert!(!placement::admits(&drained, at(5_000)));
 }

@@ -72,7 +72,6 @@ fn some_reasons_only_pass_by_themselves() {
         Reason::Restarting,
         Reason::Removing,
         Reason::VpnPending,
-        Reason::Unhealthy,
         Reason::NotRunning(State::Paused),
         Reason::NotRunning(State::Running),
     ] {
@@ -96,6 +95,7 @@ fn a_container_that_was_never_started_is_started_as_soon_as_its_vpn_is_healthy()
         let vpn = vpn(0, verdict);
         let mut created = stopped(engine(1, &vpn), State::Created, at(5));
         created.started_at = None;
+        created.created_by = Some(OpId { life: 1, seq: 1 });
         assert_eq!(remedy(&created, &vpn, at(5)), expected, "{verdict:?}");
         // A witness is needed just while its VPN has failed.
         created.witness = true;

@@ -3,7 +3,7 @@
 use crate::desk::{Desk, Host, check, host_with, one_vpn, secs, two_on_each};
 use control::Event;
 use control::docker::{Network, State};
-use control::labels::{FORWARDED, HTTP_PORT, P2P_PORT, VPN_CONTAINER};
+use control::labels::{FORWARDED, HTTP_PORT, OPERATION, P2P_PORT, VPN_CONTAINER};
 use control::snapshot::EngineHealth;
 
 /// Two VPNs with two engines each, as an earlier life has left them.
@@ -38,8 +38,6 @@ fn engines_in_their_vpns_network_are_offered_at_once_before_they_have_been_asked
                   engine acestream-2 is offered
                   engine acestream-3 is offered
                   engine acestream-4 is offered
-                  VPN 'gluetun' forwarded port is 40001
-                  VPN 'gluetun2' forwarded port is 40002
         ",
     );
     check(desk.fleet(), "gluetun: 1 3 | gluetun2: 2 4");
@@ -95,9 +93,10 @@ fn the_carrier_is_found_by_the_port_it_was_created_with_and_not_by_its_mark() {
     // No label, but its environment says which port it was given.
     host.run_engine("acestream-2", "gluetun", 19_001).p2p_in_spec = Some(40_001);
     // The label of a later version.
-    host.add_engine("acestream-3", &[(HTTP_PORT, "19002"), (VPN_CONTAINER, "gluetun"), (P2P_PORT, "40001")]);
+    host.add_engine("acestream-3", &[(HTTP_PORT, "19002"), (VPN_CONTAINER, "gluetun"), (P2P_PORT, "40003")]);
+    host.start("acestream-3");
     let mut desk = Desk::in_sight(one_vpn(1), host);
-    check(desk.fleet(), "gluetun: 1 2* 3");
+    check(desk.fleet(), "gluetun: 1 2 3");
 
     desk.on("gluetun").ports = Some(vec![39_999]);
     desk.wait(secs(10));
@@ -129,8 +128,8 @@ fn an_engine_outside_the_configured_vpns_is_hidden_at_once_and_counts_for_nothin
     check(
         desk.hidden(),
         "
-        acestream-2: it is outside the VPNs' networks, next step at 10s
-        acestream-3: it is outside the VPNs' networks, next step at 10s
+        acestream-2: it is outside the VPNs' networks, next step at 25s
+        acestream-3: it is outside the VPNs' networks, next step at 25s
         ",
     );
     check(
@@ -167,7 +166,6 @@ fn a_container_of_ours_without_an_http_port_is_no_engine_and_is_left_alone() {
                   starting engine acestream-2: it was created and not yet started; its first good
                       answer is due by 120.000s
                   > start acestream-2 (it was created and not yet started)
-                  VPN 'gluetun' forwarded port is 40001
                   engine acestream-2 is offered
         ",
     );
@@ -197,7 +195,10 @@ fn an_engine_that_stopped_while_nobody_looked_is_started_and_has_to_answer_befor
 #[test]
 fn an_engine_that_was_created_and_never_started_is_started_at_once() {
     let mut host = two_on_each_already();
-    host.add_engine("acestream-5", &[(HTTP_PORT, "19004"), (VPN_CONTAINER, "gluetun")]);
+    host.add_engine(
+        "acestream-5",
+        &[(HTTP_PORT, "19004"), (VPN_CONTAINER, "gluetun"), (OPERATION, "00000001-1")],
+    );
     host.remove("acestream-3");
     let mut desk = Desk::in_sight(two_on_each(), host);
     check(desk.did(), "0s        > start acestream-5 (it was created and not yet started)");

@@ -78,18 +78,16 @@ fn when_it_is_back_everything_is_looked_at_before_anything_is_decided() {
         desk.transcript(),
         "
         1006s     Docker answers again, and everything has been looked at
-                  creating engine acestream-2 on VPN 'gluetun2' as forwarded engine with port 40002:
-                      too few engines serve, 3 serve and 0 are coming of 4 wanted; its first good
-                      answer is due by 1126.000s
-                  > create acestream-2 on gluetun2 http 19001 https 45000 p2p 40002 (too few engines
-                      serve)
+                  creating engine acestream-2 on VPN 'gluetun': too few engines serve, 3 serve and 0
+                      are coming of 4 wanted; its first good answer is due by 1126.000s
+                  > create acestream-2 on gluetun http 19001 https 45001 (too few engines serve)
                   starting engine acestream-2: it was created and not yet started; its first good
                       answer is due by 1126.000s
                   > start acestream-2 (it was created and not yet started)
                   engine acestream-2 is offered
         ",
     );
-    check(desk.fleet(), "gluetun: 1 3 | gluetun2: 2* 4");
+    check(desk.fleet(), "gluetun: 1 2 | gluetun2: 3 4");
 }
 
 #[test]
@@ -222,7 +220,7 @@ fn while_docker_is_silent_engines_and_control_servers_are_asked_all_the_same() {
     check(
         desk.told(),
         "
-        1040s     VPN 'gluetun' forwarded port changed from 40001 to 40009
+        1040s     VPN 'gluetun' forwarded port is 40009
         1087.922s engine acestream-1 is hidden: it does not answer any more
         ",
     );
@@ -263,7 +261,7 @@ fn absence_from_a_listing_removes_nothing_until_an_inspection_says_so() {
     check(
         desk.transcript(),
         "
-        1010s     engine acestream-1 is gone
+        1010s     engine acestream-1 is gone: by a foreign hand
                   creating engine acestream-1: too few engines serve, 0 serve and 0 are coming of 1
                       wanted; its first good answer is due by 1130.000s
                   > create acestream-1 outside http 19000 https 45000 (too few engines serve)

@@ -53,11 +53,9 @@ fn a_creation_that_was_lost_is_asked_for_once_more_after_dockers_timeout_and_the
         "
         30s       its operation is settled: engine acestream-1 does not exist; what is missing is
                       created
-                  creating engine acestream-1 on VPN 'gluetun' as forwarded engine with port 40001:
-                      too few engines serve, 0 serve and 0 are coming of 1 wanted; its first good
-                      answer is due by 150.000s
-                  > create acestream-1 on gluetun http 19000 https 45000 p2p 40001 (too few engines
-                      serve)
+                  creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 0
+                      are coming of 1 wanted; its first good answer is due by 150.000s
+                  > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
         ",
     );
 }
@@ -69,7 +67,7 @@ fn what_an_unanswered_creation_has_reserved_is_given_to_nobody_else() {
     desk.done("create acestream-2");
     desk.host.remove("acestream-2");
     desk.wait(secs(11));
-    check(desk.waiting(), "create acestream-2 on gluetun http 19001 https 45001 p2p 40001");
+    check(desk.waiting(), "create acestream-2 on gluetun http 19001 https 45001");
 }
 
 #[test]
@@ -128,7 +126,7 @@ fn a_container_that_arrives_after_its_place_has_been_taken_is_removed() {
     desk.host.run_stranger("acestream-1", &[]);
     desk.wait(secs(31));
     desk.done("create acestream-2");
-    check(desk.fleet(), "gluetun: 2*");
+    check(desk.fleet(), "gluetun: 2");
     desk.transcript();
 
     desk.host.remove("acestream-1");
@@ -147,7 +145,11 @@ fn a_container_that_arrives_after_its_place_has_been_taken_is_removed() {
 
 #[test]
 fn a_refused_creation_is_repeated_after_a_look_around_ever_more_slowly() {
-    let mut desk = about_to_create(1);
+    let settings = Settings { circuit_breaker_failure_threshold: u32::MAX, ..one_vpn(1) };
+    let mut desk = Desk::opened(settings, host_with(&["gluetun"]));
+    desk.hold("create");
+    desk.store_answers(&[]);
+    desk.transcript();
     desk.host.run_stranger("acestream-1", &[]);
     desk.refused("create acestream-1", Refusal::NameTaken);
     check(
@@ -161,8 +163,7 @@ fn a_refused_creation_is_repeated_after_a_look_around_ever_more_slowly() {
     check(
         desk.did(),
         "
-        1s        > create acestream-2 on gluetun http 19000 https 45000 p2p 40001 (too few engines
-                      serve)
+        1s        > create acestream-2 on gluetun http 19000 https 45000 (too few engines serve)
         ",
     );
 
@@ -175,20 +176,13 @@ fn a_refused_creation_is_repeated_after_a_look_around_ever_more_slowly() {
     check(
         desk.did(),
         "
-        3s        > create acestream-2 on gluetun http 19000 https 45000 p2p 40001 (too few engines
-                      serve)
-        7s        > create acestream-2 on gluetun http 19000 https 45000 p2p 40001 (too few engines
-                      serve)
-        15s       > create acestream-2 on gluetun http 19000 https 45000 p2p 40001 (too few engines
-                      serve)
-        31s       > create acestream-2 on gluetun http 19000 https 45000 p2p 40001 (too few engines
-                      serve)
-        63s       > create acestream-2 on gluetun http 19000 https 45000 p2p 40001 (too few engines
-                      serve)
-        123s      > create acestream-2 on gluetun http 19000 https 45000 p2p 40001 (too few engines
-                      serve)
-        183s      > create acestream-2 on gluetun http 19000 https 45000 p2p 40001 (too few engines
-                      serve)
+        3s        > create acestream-2 on gluetun http 19000 https 45000 (too few engines serve)
+        7s        > create acestream-2 on gluetun http 19000 https 45000 (too few engines serve)
+        15s       > create acestream-2 on gluetun http 19000 https 45000 (too few engines serve)
+        31s       > create acestream-2 on gluetun http 19000 https 45000 (too few engines serve)
+        63s       > create acestream-2 on gluetun http 19000 https 45000 (too few engines serve)
+        123s      > create acestream-2 on gluetun http 19000 https 45000 (too few engines serve)
+        183s      > create acestream-2 on gluetun http 19000 https 45000 (too few engines serve)
         ",
     );
 
@@ -201,10 +195,8 @@ fn a_refused_creation_is_repeated_after_a_look_around_ever_more_slowly() {
         desk.did(),
         "
         183s      > start acestream-2 (it was created and not yet started)
-                  > create acestream-2 on gluetun http 19000 https 45000 p2p 40001 (too few engines
-                      serve)
-        184s      > create acestream-2 on gluetun http 19000 https 45000 p2p 40001 (too few engines
-                      serve)
+                  > create acestream-2 on gluetun http 19000 https 45000 (too few engines serve)
+        184s      > create acestream-2 on gluetun http 19000 https 45000 (too few engines serve)
         ",
     );
 }
@@ -222,11 +214,9 @@ fn a_refusal_that_explains_nothing_is_no_answer() {
         "
         31s       its operation is settled: engine acestream-1 does not exist; what is missing is
                       created
-                  creating engine acestream-1 on VPN 'gluetun' as forwarded engine with port 40001:
-                      too few engines serve, 0 serve and 0 are coming of 1 wanted; its first good
-                      answer is due by 151.000s
-                  > create acestream-1 on gluetun http 19000 https 45000 p2p 40001 (too few engines
-                      serve)
+                  creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 0
+                      are coming of 1 wanted; its first good answer is due by 151.000s
+                  > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
         ",
     );
 }
@@ -244,11 +234,9 @@ fn a_name_that_turns_out_to_be_somebody_elses_gives_the_creation_up_at_once() {
                   its operation is settled: engine acestream-1 does not exist; what is missing is
                       created
                   no engine can be created now: the last attempts were refused; next look at 1.000s
-        1s        creating engine acestream-2 on VPN 'gluetun' as forwarded engine with port 40001:
-                      too few engines serve, 0 serve and 0 are coming of 1 wanted; its first good
-                      answer is due by 121.000s
-                  > create acestream-2 on gluetun http 19000 https 45000 p2p 40001 (too few engines
-                      serve)
+        1s        creating engine acestream-2 on VPN 'gluetun': too few engines serve, 0 serve and 0
+                      are coming of 1 wanted; its first good answer is due by 121.000s
+                  > create acestream-2 on gluetun http 19000 https 45000 (too few engines serve)
         ",
     );
 }
@@ -280,11 +268,9 @@ fn an_engine_whose_start_is_refused_is_removed_and_created_anew() {
                   removing engine acestream-1: it could not be started; it will be gone
                   > remove acestream-1 (it could not be started)
                   engine acestream-1 is gone
-                  creating engine acestream-1 on VPN 'gluetun' as forwarded engine with port 40001:
-                      too few engines serve, 0 serve and 0 are coming of 1 wanted; its first good
-                      answer is due by 120.000s
-                  > create acestream-1 on gluetun http 19000 https 45000 p2p 40001 (too few engines
-                      serve)
+                  creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 0
+                      are coming of 1 wanted; its first good answer is due by 120.000s
+                  > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
                       answer is due by 120.000s
                   > start acestream-1 (it was created and not yet started)
@@ -307,21 +293,18 @@ fn after_a_start_that_was_refused_for_its_own_sake_the_next_creation_waits() {
         0s        > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   > start acestream-1 (it was created and not yet started)
                   > remove acestream-1 (it could not be started)
-        1s        > create acestream-1 on gluetun http 19000 https 45000 p2p 40001 (too few engines
-                      serve)
+        1s        > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   > start acestream-1 (it was created and not yet started)
         4s        > remove acestream-1 (it could not be started)
-        6s        > create acestream-1 on gluetun http 19000 https 45000 p2p 40001 (too few engines
-                      serve)
+        6s        > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   > start acestream-1 (it was created and not yet started)
         8s        > remove acestream-1 (it could not be started)
-        12s       > create acestream-1 on gluetun http 19000 https 45000 p2p 40001 (too few engines
-                      serve)
+        12s       > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   > start acestream-1 (it was created and not yet started)
         ",
     );
     desk.done("start acestream-1");
-    check(desk.fleet(), "gluetun: 1*");
+    check(desk.fleet(), "gluetun: 1");
 }
 
 #[test]
@@ -339,11 +322,9 @@ fn a_start_that_was_lost_counts_as_failed_and_one_that_was_not_goes_on() {
                   removing engine acestream-1: it could not be started; it will be gone
                   > remove acestream-1 (it could not be started)
                   engine acestream-1 is gone
-                  creating engine acestream-1 on VPN 'gluetun' as forwarded engine with port 40001:
-                      too few engines serve, 0 serve and 1 are coming of 2 wanted; its first good
-                      answer is due by 120.000s
-                  > create acestream-1 on gluetun http 19000 https 45000 p2p 40001 (too few engines
-                      serve)
+                  creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 1
+                      are coming of 2 wanted; its first good answer is due by 120.000s
+                  > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
                       answer is due by 120.000s
                   > start acestream-1 (it was created and not yet started)
@@ -358,7 +339,7 @@ fn a_start_that_was_lost_counts_as_failed_and_one_that_was_not_goes_on() {
                   engine acestream-2 is offered
         ",
     );
-    check(desk.fleet(), "gluetun: (1*) 2");
+    check(desk.fleet(), "gluetun: (1) 2");
 }
 
 #[test]
@@ -398,21 +379,21 @@ fn a_removal_that_was_lost_is_repeated_and_one_that_was_not_is_believed() {
     desk.transcript();
 
     desk.done_unheard("remove acestream-1");
-    desk.lost("remove acestream-3");
+    desk.lost("remove acestream-2");
     check(
         desk.transcript(),
         "
         1005s     removal of engine acestream-1 was not answered
                   engine acestream-1 is gone
-                  removal of engine acestream-3 was not answered
-                  its operation is settled: engine acestream-3 exists
+                  removal of engine acestream-2 was not answered
+                  its operation is settled: engine acestream-2 exists
         ",
     );
-    check(desk.fleet(), "gluetun: (3) | gluetun2: 2 4");
+    check(desk.fleet(), "gluetun: (2) | gluetun2: 3 4");
     desk.wait(secs(1));
-    check(desk.waiting(), "remove acestream-3");
-    desk.refused("remove acestream-3", Refusal::NoSuchContainer);
-    check(desk.fleet(), "gluetun:  | gluetun2: 2 4");
+    check(desk.waiting(), "remove acestream-2");
+    desk.refused("remove acestream-2", Refusal::NoSuchContainer);
+    check(desk.fleet(), "gluetun:  | gluetun2: 3 4");
 }
 
 #[test]
@@ -452,4 +433,20 @@ fn the_container_of_an_unanswered_creation_counts_once() {
     desk.let_go("inspect acestream-1");
     assert_eq!(desk.core.snapshot().capacity.total, 2);
     check(desk.fleet(), "gluetun: 1 2");
+}
+
+#[test]
+fn whoever_turns_out_to_have_the_name_keeps_it_even_if_no_listing_has_told_of_him_yet() {
+    let mut desk = about_to_create(1);
+    desk.hold("list");
+    desk.host.run_stranger("acestream-1", &[]);
+    desk.lost("create acestream-1");
+    desk.wait(secs(10));
+    check(
+        desk.waiting(),
+        "
+            list
+            create acestream-2 on gluetun http 19000 https 45000
+        ",
+    );
 }

@@ -156,7 +156,7 @@ fn a_late_word_of_an_exit_that_is_over_changes_nothing() {
     desk.event(Event::Docker(engine_died));
     desk.event(Event::Docker(vpn_died));
     check(desk.transcript(), "");
-    check(desk.fleet(), "gluetun: 1 3 | gluetun2: 2 4");
+    check(desk.fleet(), "gluetun: 1 2 | gluetun2: 3 4");
     assert_eq!(desk.discarded()[0], 2);
 }
 
@@ -197,25 +197,22 @@ fn everything_may_be_told_twice() {
                       1005.000s unless it is back
                   entering emergency mode
                   engine acestream-1 is hidden: its VPN's network is gone
-                  engine acestream-3 is hidden: its VPN's network is gone
+                  engine acestream-2 is hidden: its VPN's network is gone
                   VPN 'gluetun' has a new network; its engines are repaired once it is healthy
                   VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
                   leaving emergency mode; what is missing is created
                   restarting engine acestream-1 in place: its VPN has a new network that it can
                       join; its first good answer is due by 1120.000s
                   > restart acestream-1 (its VPN has a new network that it can join)
-                  restarting engine acestream-3 in place: its VPN has a new network that it can
+                  restarting engine acestream-2 in place: its VPN has a new network that it can
                       join; its first good answer is due by 1120.000s
-                  > restart acestream-3 (its VPN has a new network that it can join)
-                  VPN 'gluetun' forwarded port is 40001
+                  > restart acestream-2 (its VPN has a new network that it can join)
                   engine acestream-1 is offered
-                  engine acestream-3 is offered
-                  engine acestream-1 is gone
-                  creating engine acestream-1 on VPN 'gluetun' as forwarded engine with port 40001:
-                      too few engines serve, 3 serve and 0 are coming of 4 wanted; its first good
-                      answer is due by 1120.000s
-                  > create acestream-1 on gluetun http 19000 https 45000 p2p 40001 (too few engines
-                      serve)
+                  engine acestream-2 is offered
+                  engine acestream-1 is gone: by a foreign hand
+                  creating engine acestream-1 on VPN 'gluetun': too few engines serve, 3 serve and 0
+                      are coming of 4 wanted; its first good answer is due by 1120.000s
+                  > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
                       answer is due by 1120.000s
                   > start acestream-1 (it was created and not yet started)
@@ -267,7 +264,7 @@ fn a_strangers_name_is_taken_from_the_moment_it_is_told_of_until_it_is_gone() {
     check(
         desk.did(),
         "
-        1050.854s > create acestream-4 outside http 19002 https 45002 (too few engines serve)
+        1050.854s > create acestream-4 outside http 19002 https 45002 (another one does not answer)
                   > start acestream-4 (it was created and not yet started)
         ",
     );
@@ -278,8 +275,9 @@ fn a_strangers_name_is_taken_from_the_moment_it_is_told_of_until_it_is_gone() {
     check(
         desk.did(),
         "
-        1121.153s > create acestream-3 outside http 19003 https 45003 (too few engines serve)
-                  > start acestream-3 (it was created and not yet started)
+        1110.854s > remove acestream-1 (it has not answered for too long)
+        1121.153s > create acestream-1 outside http 19000 https 45000 (another one does not answer)
+                  > start acestream-1 (it was created and not yet started)
         ",
     );
 }

@@ -5,8 +5,8 @@ use control::docker::{Happened, Health};
 
 #[test]
 fn one_of_two_vpns_is_stopped_by_hand_and_started_again() {
-    let mut desk = Desk::at_rest(two_vpns());
-    check(desk.fleet(), "gluetun: 1 3 5 7* 9 | gluetun2: 2 4 6* 8 10");
+    let mut desk = Desk::at_rest_with_ports(two_vpns());
+    check(desk.fleet(), "gluetun: 1* 2 3 4 5 | gluetun2: 6* 7 8 9 10");
 
     // Docker takes its time to stop the container: until it says so, the tunnel is lost and the engines tell.
     desk.on("gluetun").tunnel_up = false;
@@ -21,10 +21,10 @@ fn one_of_two_vpns_is_stopped_by_hand_and_started_again() {
                       engines are hidden
                   entering emergency mode
                   engine acestream-1 is hidden: its VPN's tunnel is lost
+                  engine acestream-2 is hidden: its VPN's tunnel is lost
                   engine acestream-3 is hidden: its VPN's tunnel is lost
+                  engine acestream-4 is hidden: its VPN's tunnel is lost
                   engine acestream-5 is hidden: its VPN's tunnel is lost
-                  engine acestream-7 is hidden: its VPN's tunnel is lost
-                  engine acestream-9 is hidden: its VPN's tunnel is lost
         ",
     );
 
@@ -32,28 +32,28 @@ fn one_of_two_vpns_is_stopped_by_hand_and_started_again() {
     // over what will be needed on this one again: one engine more would be one too many when it is back.
     desk.host.stop("gluetun");
     desk.hear("gluetun", Happened::Died);
-    desk.wait(secs(60));
+    desk.wait(secs(50));
     check(
         desk.transcript(),
         "
         1010s     removing engine acestream-1: its VPN's network is gone, for 5.0 s; it will be gone
+                  removing engine acestream-2: its VPN's network is gone, for 5.0 s; it will be gone
                   removing engine acestream-3: its VPN's network is gone, for 5.0 s; it will be gone
+                  removing engine acestream-4: its VPN's network is gone, for 5.0 s; it will be gone
                   removing engine acestream-5: its VPN's network is gone, for 5.0 s; it will be gone
-                  removing engine acestream-7: its VPN's network is gone, for 5.0 s; it will be gone
-                  removing engine acestream-9: its VPN's network is gone, for 5.0 s; it will be gone
                   > remove acestream-1 (its VPN's network is gone)
+                  > remove acestream-2 (its VPN's network is gone)
                   > remove acestream-3 (its VPN's network is gone)
+                  > remove acestream-4 (its VPN's network is gone)
                   > remove acestream-5 (its VPN's network is gone)
-                  > remove acestream-7 (its VPN's network is gone)
-                  > remove acestream-9 (its VPN's network is gone)
                   engine acestream-1 is gone
+                  engine acestream-2 is gone
                   engine acestream-3 is gone
+                  engine acestream-4 is gone
                   engine acestream-5 is gone
-                  engine acestream-7 is gone
-                  engine acestream-9 is gone
         ",
     );
-    check(desk.fleet(), "gluetun:  | gluetun2: 2 4 6* 8 10");
+    check(desk.fleet(), "gluetun:  | gluetun2: 6* 7 8 9 10");
 
     // It is started, with another port, and is not healthy at once.
     desk.host.start("gluetun");
@@ -65,7 +65,7 @@ fn one_of_two_vpns_is_stopped_by_hand_and_started_again() {
     check(
         desk.transcript(),
         "
-        1065s     VPN 'gluetun' has a new network; its engines are repaired once it is healthy
+        1055s     VPN 'gluetun' has a new network; its engines are repaired once it is healthy
         ",
     );
 
@@ -77,47 +77,49 @@ fn one_of_two_vpns_is_stopped_by_hand_and_started_again() {
     check(
         desk.transcript(),
         "
-        1080s     VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
+        1070s     VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
                   leaving emergency mode; what is missing is created
-                  creating engine acestream-1 on VPN 'gluetun': too few engines serve, 5 serve and 0
-                      are coming of 10 wanted; its first good answer is due by 1200.000s
-                  creating engine acestream-3 on VPN 'gluetun': too few engines serve, 5 serve and 0
-                      are coming of 10 wanted; its first good answer is due by 1200.000s
-                  creating engine acestream-5 on VPN 'gluetun': too few engines serve, 5 serve and 0
-                      are coming of 10 wanted; its first good answer is due by 1200.000s
-                  creating engine acestream-7 on VPN 'gluetun': too few engines serve, 5 serve and 0
-                      are coming of 10 wanted; its first good answer is due by 1200.000s
-                  creating engine acestream-9 on VPN 'gluetun': too few engines serve, 5 serve and 0
-                      are coming of 10 wanted; its first good answer is due by 1200.000s
-                  > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
-                  > create acestream-3 on gluetun http 19002 https 45001 (too few engines serve)
-                  > create acestream-5 on gluetun http 19004 https 45002 (too few engines serve)
-                  > create acestream-7 on gluetun http 19006 https 45003 (too few engines serve)
-                  > create acestream-9 on gluetun http 19008 https 45004 (too few engines serve)
-                  starting engine acestream-1: it was created and not yet started; its first good
-                      answer is due by 1200.000s
-                  > start acestream-1 (it was created and not yet started)
-                  starting engine acestream-3: it was created and not yet started; its first good
-                      answer is due by 1200.000s
-                  > start acestream-3 (it was created and not yet started)
-                  starting engine acestream-5: it was created and not yet started; its first good
-                      answer is due by 1200.000s
-                  > start acestream-5 (it was created and not yet started)
-                  starting engine acestream-7: it was created and not yet started; its first good
-                      answer is due by 1200.000s
-                  > start acestream-7 (it was created and not yet started)
-                  starting engine acestream-9: it was created and not yet started; its first good
-                      answer is due by 1200.000s
-                  > start acestream-9 (it was created and not yet started)
                   VPN 'gluetun' forwarded port is 53344
+                  creating engine acestream-1 on VPN 'gluetun' as forwarded engine with port 53344:
+                      too few engines serve, 5 serve and 0 are coming of 10 wanted; its first good
+                      answer is due by 1190.000s
+                  creating engine acestream-2 on VPN 'gluetun': too few engines serve, 5 serve and 0
+                      are coming of 10 wanted; its first good answer is due by 1190.000s
+                  creating engine acestream-3 on VPN 'gluetun': too few engines serve, 5 serve and 0
+                      are coming of 10 wanted; its first good answer is due by 1190.000s
+                  creating engine acestream-4 on VPN 'gluetun': too few engines serve, 5 serve and 0
+                      are coming of 10 wanted; its first good answer is due by 1190.000s
+                  creating engine acestream-5 on VPN 'gluetun': too few engines serve, 5 serve and 0
+                      are coming of 10 wanted; its first good answer is due by 1190.000s
+                  > create acestream-1 on gluetun http 19000 https 45000 p2p 53344 (too few engines
+                      serve)
+                  > create acestream-2 on gluetun http 19001 https 45001 (too few engines serve)
+                  > create acestream-3 on gluetun http 19002 https 45002 (too few engines serve)
+                  > create acestream-4 on gluetun http 19003 https 45003 (too few engines serve)
+                  > create acestream-5 on gluetun http 19004 https 45004 (too few engines serve)
+                  starting engine acestream-1: it was created and not yet started; its first good
+                      answer is due by 1190.000s
+                  > start acestream-1 (it was created and not yet started)
+                  starting engine acestream-2: it was created and not yet started; its first good
+                      answer is due by 1190.000s
+                  > start acestream-2 (it was created and not yet started)
+                  starting engine acestream-3: it was created and not yet started; its first good
+                      answer is due by 1190.000s
+                  > start acestream-3 (it was created and not yet started)
+                  starting engine acestream-4: it was created and not yet started; its first good
+                      answer is due by 1190.000s
+                  > start acestream-4 (it was created and not yet started)
+                  starting engine acestream-5: it was created and not yet started; its first good
+                      answer is due by 1190.000s
+                  > start acestream-5 (it was created and not yet started)
                   engine acestream-1 is offered
+                  engine acestream-2 is offered
                   engine acestream-3 is offered
+                  engine acestream-4 is offered
                   engine acestream-5 is offered
-                  engine acestream-7 is offered
-                  engine acestream-9 is offered
         ",
     );
-    check(desk.fleet(), "gluetun: 1 3 5 7 9 | gluetun2: 2 4 6* 8 10");
+    check(desk.fleet(), "gluetun: 1* 2 3 4 5 | gluetun2: 6* 7 8 9 10");
     desk.wait(secs(600));
     check(desk.did(), "");
 }

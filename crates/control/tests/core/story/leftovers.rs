@@ -3,7 +3,7 @@
 use crate::desk::{Desk, check, host_with, millis, no_vpn, one_vpn, secs, two_on_each};
 use control::docker::{Happened, State};
 use control::event::TunnelStatus;
-use control::labels::{HTTP_PORT, VPN_CONTAINER};
+use control::labels::{HTTP_PORT, OPERATION, VPN_CONTAINER};
 use control::{Event, Settings};
 
 impl Desk {
@@ -48,7 +48,7 @@ fn an_engine_that_docker_does_not_bring_back_within_five_seconds_is_started() {
         1005s     > start acestream-1 (it stopped running and Docker did not bring it back)
         ",
     );
-    check(desk.fleet(), "gluetun: 1 3 | gluetun2: 2 4");
+    check(desk.fleet(), "gluetun: 1 2 | gluetun2: 3 4");
 }
 
 #[test]
@@ -75,13 +75,10 @@ fn a_carrier_that_is_not_brought_back_is_removed_and_made_anew() {
     check(
         desk.did(),
         "
-        1005s     > remove acestream-3 (it stopped running and Docker did not bring it back)
-                  > create acestream-3 on gluetun http 19002 https 45001 p2p 40001 (too few engines
-                      serve)
-                  > start acestream-3 (it was created and not yet started)
+        1005s     > start acestream-3 (it stopped running and Docker did not bring it back)
         ",
     );
-    check(desk.fleet(), "gluetun: 1 3* | gluetun2: 2 4*");
+    check(desk.fleet(), "gluetun: 1 2 | gluetun2: 3 4");
 }
 
 #[test]
@@ -97,8 +94,7 @@ fn an_engine_that_exits_for_the_third_time_in_ten_minutes_is_removed() {
     check(
         desk.did(),
         "
-        1598s     > create acestream-2 on gluetun http 19001 https 45001 p2p 40001 (too few engines
-                      serve)
+        1598s     > create acestream-2 on gluetun http 19001 https 45001 (too few engines serve)
                   > remove acestream-1 (it stops running again and again)
                   > start acestream-2 (it was created and not yet started)
         ",
@@ -165,8 +161,7 @@ fn an_engine_that_never_answers_is_removed_when_its_boot_allowance_has_run_out()
         desk.did(),
         "
         120s      > remove acestream-1 (it never gave a good answer)
-                  > create acestream-1 on gluetun http 19000 https 45000 p2p 40001 (too few engines
-                      serve)
+                  > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   > start acestream-1 (it was created and not yet started)
         ",
     );
@@ -190,7 +185,8 @@ fn time_in_which_its_vpn_was_the_problem_does_not_count_against_a_booting_engine
 #[test]
 fn a_container_that_nobody_wants_is_removed() {
     let mut desk = Desk::at_rest(one_vpn(2));
-    desk.host.add_engine("acestream-9", &[(HTTP_PORT, "19500"), (VPN_CONTAINER, "gluetun")]);
+    let labels = [(HTTP_PORT, "19500"), (VPN_CONTAINER, "gluetun"), (OPERATION, "00000001-1")];
+    desk.host.add_engine("acestream-9", &labels);
     desk.hear("acestream-9", Happened::Created);
     check(
         desk.transcript(),
@@ -205,6 +201,17 @@ fn a_container_that_nobody_wants_is_removed() {
 }
 
 #[test]
+fn a_container_that_somebody_else_creates_is_his_to_start_for_five_seconds() {
+    let mut desk = Desk::at_rest(one_vpn(2));
+    desk.host.add_engine("acestream-9", &[(HTTP_PORT, "19500"), (VPN_CONTAINER, "gluetun")]);
+    desk.hear("acestream-9", Happened::Created);
+    desk.wait(secs(4));
+    check(desk.did(), "");
+    desk.wait(secs(2));
+    check(desk.did(), "1005s     > start acestream-9 (it stopped running and Docker did not bring it back)");
+}
+
+#[test]
 fn an_engine_that_somebody_else_has_started_is_used_once_it_answers() {
     let mut desk = Desk::at_rest(one_vpn(2));
     desk.host.run_engine("acestream-9", "gluetun", 19_500);
@@ -212,7 +219,7 @@ fn an_engine_that_somebody_else_has_started_is_used_once_it_answers() {
     check(
         desk.transcript(),
         "
-        1000s     engine acestream-9 appeared
+        1000s     engine acestream-9 appeared: by a foreign hand
                   engine acestream-9 is offered
         ",
     );
@@ -239,8 +246,7 @@ fn an_engine_that_is_dead_or_being_removed_is_not_started() {
             desk.did(),
             "
             1005s     > remove acestream-1 (it stopped running and Docker did not bring it back)
-                      > create acestream-1 on gluetun http 19000 https 45000 p2p 40001 (too few engines
-                          serve)
+                      > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                       > start acestream-1 (it was created and not yet started)
             ",
         );
@@ -254,19 +260,17 @@ fn an_engine_that_was_removed_by_somebody_is_gone_and_replaced() {
     check(
         desk.transcript(),
         "
-        1000s     engine acestream-1 is gone
-                  creating engine acestream-1 on VPN 'gluetun' as forwarded engine with port 40001:
-                      too few engines serve, 3 serve and 0 are coming of 4 wanted; its first good
-                      answer is due by 1120.000s
-                  > create acestream-1 on gluetun http 19000 https 45000 p2p 40001 (too few engines
-                      serve)
+        1000s     engine acestream-1 is gone: by a foreign hand
+                  creating engine acestream-1 on VPN 'gluetun': too few engines serve, 3 serve and 0
+                      are coming of 4 wanted; its first good answer is due by 1120.000s
+                  > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
                       answer is due by 1120.000s
                   > start acestream-1 (it was created and not yet started)
                   engine acestream-1 is offered
         ",
     );
-    check(desk.fleet(), "gluetun: 1* 3 | gluetun2: 2 4");
+    check(desk.fleet(), "gluetun: 1 2 | gluetun2: 3 4");
 }
 
 #[test]
@@ -278,8 +282,8 @@ fn an_engine_that_leaves_three_questions_unanswered_is_hidden_until_it_answers()
         desk.told(),
         "
         1040.464s engine acestream-2 is hidden: it does not answer any more
-                  creating engine acestream-3: too few engines serve, 1 serve and 0 are coming of 2
-                      wanted; its first good answer is due by 1160.464s
+                  creating engine acestream-3: another one does not answer, 1 serve and 0 are coming
+                      of 2 wanted; its first good answer is due by 1160.464s
                   starting engine acestream-3: it was created and not yet started; its first good
                       answer is due by 1160.464s
                   engine acestream-3 is offered

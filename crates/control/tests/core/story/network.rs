@@ -14,7 +14,7 @@ fn with_carriers() -> Settings {
 #[test]
 fn engines_of_a_restarted_vpn_are_restarted_in_place_and_the_carrier_is_made_anew() {
     let mut desk = Desk::at_rest(with_carriers());
-    check(desk.fleet(), "gluetun: 1 3* | gluetun2: 2 4*");
+    check(desk.fleet(), "gluetun: 1 2 | gluetun2: 3 4");
 
     desk.host.start("gluetun");
     desk.hear("gluetun", Happened::Started);
@@ -25,29 +25,18 @@ fn engines_of_a_restarted_vpn_are_restarted_in_place_and_the_carrier_is_made_ane
                   VPN 'gluetun' failed: its network was replaced; its engines are hidden
                   VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
                   engine acestream-1 is hidden: its VPN has another network now
-                  engine acestream-3 is hidden: its VPN has another network now
+                  engine acestream-2 is hidden: its VPN has another network now
                   restarting engine acestream-1 in place: its VPN has a new network that it can
                       join; its first good answer is due by 1120.000s
                   > restart acestream-1 (its VPN has a new network that it can join)
-                  removing engine acestream-3: its VPN has a new network, where its forwarded port
-                      is no longer valid; it will be gone
-                  > remove acestream-3 (its VPN has a new network, where its forwarded port is no
-                      longer valid)
-                  VPN 'gluetun' forwarded port is 40001
-                  engine acestream-3 is gone
-                  creating engine acestream-3 on VPN 'gluetun' as forwarded engine with port 40001:
-                      too few engines serve, 2 serve and 1 are coming of 4 wanted; its first good
-                      answer is due by 1120.000s
-                  > create acestream-3 on gluetun http 19002 https 45001 p2p 40001 (too few engines
-                      serve)
-                  starting engine acestream-3: it was created and not yet started; its first good
-                      answer is due by 1120.000s
-                  > start acestream-3 (it was created and not yet started)
+                  restarting engine acestream-2 in place: its VPN has a new network that it can
+                      join; its first good answer is due by 1120.000s
+                  > restart acestream-2 (its VPN has a new network that it can join)
                   engine acestream-1 is offered
-                  engine acestream-3 is offered
+                  engine acestream-2 is offered
         ",
     );
-    check(desk.fleet(), "gluetun: 1 3* | gluetun2: 2 4*");
+    check(desk.fleet(), "gluetun: 1 2 | gluetun2: 3 4");
 }
 
 #[test]
@@ -64,15 +53,15 @@ fn stranded_engines_are_hidden_the_moment_the_restart_is_known_and_repaired_once
                   VPN 'gluetun' failed: its network was replaced; its engines are hidden
                   entering emergency mode
                   engine acestream-1 is hidden: its VPN has another network now
-                  engine acestream-3 is hidden: its VPN has another network now
+                  engine acestream-2 is hidden: its VPN has another network now
         ",
     );
-    check(desk.fleet(), "gluetun: (1) (3) | gluetun2: 2 4");
+    check(desk.fleet(), "gluetun: (1) (2) | gluetun2: 3 4");
     check(
         desk.hidden(),
         "
         acestream-1: its VPN has another network now, next step at 1060s
-        acestream-3: its VPN has another network now, next step at 1060s
+        acestream-2: its VPN has another network now, next step at 1060s
         ",
     );
 
@@ -84,10 +73,10 @@ fn stranded_engines_are_hidden_the_moment_the_restart_is_known_and_repaired_once
         desk.did(),
         "
         1005s     > restart acestream-1 (its VPN has a new network that it can join)
-                  > restart acestream-3 (its VPN has a new network that it can join)
+                  > restart acestream-2 (its VPN has a new network that it can join)
         ",
     );
-    check(desk.fleet(), "gluetun: 1 3 | gluetun2: 2 4");
+    check(desk.fleet(), "gluetun: 1 2 | gluetun2: 3 4");
 }
 
 #[test]
@@ -100,13 +89,13 @@ fn a_restart_that_nobody_told_of_is_found_by_the_next_inspection() {
         desk.transcript(),
         "
         1003.755s VPN double-check: VPN 'gluetun2' is doubted: 1 of 2 engine(s) do not answer
-                  VPN double-check: Failed to check engine 00000006cece: Connection timeout
+                  VPN double-check: Failed to check engine 00000007cece: Connection timeout
                   VPN double-check: Failed to check engine 00000008cece: Connection timeout
                   VPN double-check: None of 2 engine(s) have internet connectivity
                   VPN 'gluetun2' failed: 1 of 2 engine(s) do not answer, 0 of 2 engine(s) are
                       connected; its engines are hidden
                   entering emergency mode
-                  engine acestream-2 is hidden: its VPN's tunnel is lost
+                  engine acestream-3 is hidden: its VPN's tunnel is lost
                   engine acestream-4 is hidden: its VPN's tunnel is lost
         ",
     );
@@ -117,14 +106,13 @@ fn a_restart_that_nobody_told_of_is_found_by_the_next_inspection() {
         1005s     VPN 'gluetun2' has a new network; its engines are repaired once it is healthy
                   VPN 'gluetun2' is healthy: Docker says healthy; what is missing is created
                   leaving emergency mode; what is missing is created
-                  restarting engine acestream-2 in place: its VPN has a new network that it can
+                  restarting engine acestream-3 in place: its VPN has a new network that it can
                       join; its first good answer is due by 1125.000s
-                  > restart acestream-2 (its VPN has a new network that it can join)
+                  > restart acestream-3 (its VPN has a new network that it can join)
                   restarting engine acestream-4 in place: its VPN has a new network that it can
                       join; its first good answer is due by 1125.000s
                   > restart acestream-4 (its VPN has a new network that it can join)
-                  VPN 'gluetun2' forwarded port is 40002
-                  engine acestream-2 is offered
+                  engine acestream-3 is offered
                   engine acestream-4 is offered
         ",
     );
@@ -144,36 +132,35 @@ fn engines_of_a_recreated_vpn_cannot_rejoin_and_are_removed_and_created_anew() {
                       1005.000s unless it is back
                   entering emergency mode
                   engine acestream-1 is hidden: its VPN's network is gone
-                  engine acestream-3 is hidden: its VPN's network is gone
+                  engine acestream-2 is hidden: its VPN's network is gone
                   VPN 'gluetun' has a new network; its engines are repaired once it is healthy
                   VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
                   leaving emergency mode; what is missing is created
                   removing engine acestream-1: its VPN has a new network that it cannot join; it
                       will be gone
-                  removing engine acestream-3: its VPN has a new network that it cannot join; it
+                  removing engine acestream-2: its VPN has a new network that it cannot join; it
                       will be gone
                   > remove acestream-1 (its VPN has a new network that it cannot join)
-                  > remove acestream-3 (its VPN has a new network that it cannot join)
+                  > remove acestream-2 (its VPN has a new network that it cannot join)
                   engine acestream-1 is gone
                   creating engine acestream-1 on VPN 'gluetun': too few engines serve, 2 serve and 1
                       are coming of 4 wanted; its first good answer is due by 1120.000s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
-                  engine acestream-3 is gone
-                  creating engine acestream-3 on VPN 'gluetun': too few engines serve, 2 serve and 1
+                  engine acestream-2 is gone
+                  creating engine acestream-2 on VPN 'gluetun': too few engines serve, 2 serve and 1
                       are coming of 4 wanted; its first good answer is due by 1120.000s
-                  > create acestream-3 on gluetun http 19002 https 45001 (too few engines serve)
-                  VPN 'gluetun' forwarded port is 40001
+                  > create acestream-2 on gluetun http 19001 https 45001 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
                       answer is due by 1120.000s
                   > start acestream-1 (it was created and not yet started)
-                  starting engine acestream-3: it was created and not yet started; its first good
+                  starting engine acestream-2: it was created and not yet started; its first good
                       answer is due by 1120.000s
-                  > start acestream-3 (it was created and not yet started)
+                  > start acestream-2 (it was created and not yet started)
                   engine acestream-1 is offered
-                  engine acestream-3 is offered
+                  engine acestream-2 is offered
         ",
     );
-    check(desk.fleet(), "gluetun: 1 3 | gluetun2: 2 4");
+    check(desk.fleet(), "gluetun: 1 2 | gluetun2: 3 4");
 }
 
 #[test]
@@ -189,14 +176,14 @@ fn a_vpn_that_is_back_within_five_seconds_keeps_its_engines() {
                       1005.000s unless it is back
                   entering emergency mode
                   engine acestream-1 is hidden: its VPN's network is gone
-                  engine acestream-3 is hidden: its VPN's network is gone
+                  engine acestream-2 is hidden: its VPN's network is gone
         ",
     );
     check(
         desk.hidden(),
         "
         acestream-1: its VPN's network is gone, next step at 1005s
-        acestream-3: its VPN's network is gone, next step at 1005s
+        acestream-2: its VPN's network is gone, next step at 1005s
         ",
     );
 
@@ -208,10 +195,10 @@ fn a_vpn_that_is_back_within_five_seconds_keeps_its_engines() {
         desk.did(),
         "
         1004.99s  > restart acestream-1 (its VPN has a new network that it can join)
-                  > restart acestream-3 (its VPN has a new network that it can join)
+                  > restart acestream-2 (its VPN has a new network that it can join)
         ",
     );
-    check(desk.fleet(), "gluetun: 1 3 | gluetun2: 2 4");
+    check(desk.fleet(), "gluetun: 1 2 | gluetun2: 3 4");
 }
 
 #[test]
@@ -227,10 +214,10 @@ fn after_five_seconds_without_a_network_all_its_engines_are_removed_at_once() {
         desk.did(),
         "
         1005s     > remove acestream-1 (its VPN's network is gone)
-                  > remove acestream-3 (its VPN's network is gone)
+                  > remove acestream-2 (its VPN's network is gone)
         ",
     );
-    check(desk.fleet(), "gluetun:  | gluetun2: 2 4");
+    check(desk.fleet(), "gluetun:  | gluetun2: 3 4");
 
     // When it is back its engines are created anew, on it.
     desk.host.start("gluetun");
@@ -243,22 +230,21 @@ fn after_five_seconds_without_a_network_all_its_engines_are_removed_at_once() {
                   leaving emergency mode; what is missing is created
                   creating engine acestream-1 on VPN 'gluetun': too few engines serve, 2 serve and 0
                       are coming of 4 wanted; its first good answer is due by 1130.000s
-                  creating engine acestream-3 on VPN 'gluetun': too few engines serve, 2 serve and 0
+                  creating engine acestream-2 on VPN 'gluetun': too few engines serve, 2 serve and 0
                       are coming of 4 wanted; its first good answer is due by 1130.000s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
-                  > create acestream-3 on gluetun http 19002 https 45001 (too few engines serve)
+                  > create acestream-2 on gluetun http 19001 https 45001 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
                       answer is due by 1130.000s
                   > start acestream-1 (it was created and not yet started)
-                  starting engine acestream-3: it was created and not yet started; its first good
+                  starting engine acestream-2: it was created and not yet started; its first good
                       answer is due by 1130.000s
-                  > start acestream-3 (it was created and not yet started)
-                  VPN 'gluetun' forwarded port is 40001
+                  > start acestream-2 (it was created and not yet started)
                   engine acestream-1 is offered
-                  engine acestream-3 is offered
+                  engine acestream-2 is offered
         ",
     );
-    check(desk.fleet(), "gluetun: 1 3 | gluetun2: 2 4");
+    check(desk.fleet(), "gluetun: 1 2 | gluetun2: 3 4");
 }
 
 #[test]
@@ -308,10 +294,10 @@ fn an_engine_that_was_being_started_when_the_network_changed_is_hidden_until_it_
     desk.hear("gluetun", Happened::Started);
     desk.did();
     desk.answered("restart acestream-1", joined);
-    check(desk.fleet(), "gluetun: (1) 3 | gluetun2: 2 4");
+    check(desk.fleet(), "gluetun: (1) 2 | gluetun2: 3 4");
     check(desk.did(), "1000s     > restart acestream-1 (its VPN has a new network that it can join)");
     desk.done("restart acestream-1");
-    check(desk.fleet(), "gluetun: 1 3 | gluetun2: 2 4");
+    check(desk.fleet(), "gluetun: 1 2 | gluetun2: 3 4");
 }
 
 #[test]
@@ -345,7 +331,7 @@ fn stranded_engines_of_a_vpn_that_stays_failed_are_given_up_if_another_vpn_is_he
         desk.did(),
         "
         1060s     > remove acestream-1 (its VPN's network is gone)
-                  > remove acestream-3 (its VPN's network is gone)
+                  > remove acestream-2 (its VPN's network is gone)
         ",
     );
 }
@@ -405,8 +391,7 @@ fn a_paused_vpn_keeps_its_network_and_its_engines() {
                   VPN double-check: Engine 00000005cece reports internet connectivity
                   VPN double-check: 2/2 engine(s) have internet connectivity - considering VPN
                       healthy
-        1010s     Using cached forwarded port 40001 for VPN 'gluetun'; next look at 1020.000s
         ",
     );
-    check(desk.fleet(), "gluetun: 1 3 | gluetun2: 2 4");
+    check(desk.fleet(), "gluetun: 1 2 | gluetun2: 3 4");
 }

@@ -10,13 +10,13 @@ use control::{Settings, Snapshot, Time};
 
 #[test]
 fn an_engine_is_shown_with_all_that_its_clients_go_by() {
-    let mut desk = Desk::at_rest(Settings { max_concurrent_provisions: 2, ..two_on_each() });
+    let mut desk = Desk::at_rest_with_ports(two_on_each());
     desk.wait(secs(100));
-    let engine = desk.engine("acestream-4");
+    let engine = desk.engine("acestream-3");
 
-    assert_eq!(engine.container_id, desk.on("acestream-4").id);
+    assert_eq!(engine.container_id, desk.on("acestream-3").id);
     assert_eq!(engine.host.as_str(), "gluetun2");
-    assert_eq!((engine.port, engine.p2p_port, engine.forwarded), (19_003, Some(40_002), true));
+    assert_eq!((engine.port, engine.p2p_port, engine.forwarded), (19_002, Some(40_002), true));
     let (id, name) = engine.vpn.expect("it is on a VPN");
     assert_eq!((id.index(), name.as_str()), (1, "gluetun2"));
     assert_eq!(engine.first_seen, Time::ZERO);
@@ -34,11 +34,11 @@ fn an_engine_is_shown_with_all_that_its_clients_go_by() {
         "
         acefleet.spec=0000000000000000
         acestream.forwarded=true
-        acestream.http_port=19003
-        acestream.https_port=45001
+        acestream.http_port=19002
+        acestream.https_port=45000
         acestream.p2p_port=40002
         acestream.vpn_container=gluetun2
-        host.http_port=19003
+        host.http_port=19002
         ",
     );
 }
@@ -97,7 +97,7 @@ fn engines_are_shown_by_port() {
 
 #[test]
 fn a_vpn_is_shown_with_dockers_view_of_it_and_with_ours() {
-    let mut desk = Desk::at_rest(two_on_each());
+    let mut desk = Desk::at_rest_with_ports(two_on_each());
     desk.on("gluetun").health = Health::Unhealthy;
     desk.on("gluetun2").admits = false;
     desk.wait(secs(62));

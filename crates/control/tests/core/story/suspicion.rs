@@ -26,7 +26,7 @@ fn a_control_server_that_says_the_tunnel_is_not_running_is_a_reason_to_ask_the_e
                           healthy
             ",
         );
-        check(desk.fleet(), "gluetun: 1 3 | gluetun2: 2 4");
+        check(desk.fleet(), "gluetun: 1 2 | gluetun2: 3 4");
 
         desk.on("gluetun").tunnel_up = false;
         desk.wait(secs(5));
@@ -39,10 +39,10 @@ fn a_control_server_that_says_the_tunnel_is_not_running_is_a_reason_to_ask_the_e
                           connected; its engines are hidden
                       entering emergency mode
                       engine acestream-1 is hidden: its VPN's tunnel is lost
-                      engine acestream-3 is hidden: its VPN's tunnel is lost
+                      engine acestream-2 is hidden: its VPN's tunnel is lost
             ",
         );
-        check(desk.fleet(), "gluetun: (1) (3) | gluetun2: 2 4");
+        check(desk.fleet(), "gluetun: (1) (2) | gluetun2: 3 4");
     }
 }
 
@@ -52,13 +52,8 @@ fn a_control_server_that_is_silent_or_does_not_let_us_in_says_nothing_about_the_
     desk.on("gluetun").tunnel = None;
     desk.on("gluetun2").admits = false;
     desk.wait(secs(50));
-    check(
-        desk.transcript(),
-        "
-        1010s     Using cached forwarded port 40002 for VPN 'gluetun2'; next look at 1020.000s
-        ",
-    );
-    check(desk.fleet(), "gluetun: 1 3 | gluetun2: 2 4");
+    check(desk.transcript(), "");
+    check(desk.fleet(), "gluetun: 1 2 | gluetun2: 3 4");
 }
 
 #[test]
@@ -87,6 +82,7 @@ fn a_control_server_that_falls_silent_does_not_heal_a_vpn() {
 #[test]
 fn when_all_engines_are_disconnected_of_which_two_were_connected_the_vpn_is_doubted() {
     let mut desk = Desk::at_rest(two_vpns());
+    desk.hold_mending();
     desk.on("gluetun").tunnel_up = false;
     desk.wait(secs(25));
     check(
@@ -99,31 +95,34 @@ fn when_all_engines_are_disconnected_of_which_two_were_connected_the_vpn_is_doub
                       engine(s) are connected; its engines are hidden
                   entering emergency mode
                   engine acestream-1 is hidden: its VPN's tunnel is lost
+                  engine acestream-2 is hidden: its VPN's tunnel is lost
                   engine acestream-3 is hidden: its VPN's tunnel is lost
+                  engine acestream-4 is hidden: its VPN's tunnel is lost
                   engine acestream-5 is hidden: its VPN's tunnel is lost
-                  engine acestream-7 is hidden: its VPN's tunnel is lost
-                  engine acestream-9 is hidden: its VPN's tunnel is lost
         ",
     );
-    check(desk.fleet(), "gluetun: (1) (3) (5) (7) (9) | gluetun2: 2 4 6* 8 10");
+    check(desk.fleet(), "gluetun: (1) (2) (3) (4) (5) | gluetun2: 6 7 8 9 10");
 
     // Only a connected engine lifts it: Docker has called the VPN healthy all along.
     desk.wait(secs(60));
     check(
         desk.told(),
         "
-        1077.367s removing engine acestream-9: its VPN's tunnel has been lost for too long, for 60.0
+        1047.367s mending VPN 'gluetun', its tunnel is bounced: its tunnel has been lost for some
+                      time, for 30.0 s
+        1077.367s removing engine acestream-5: its VPN's tunnel has been lost for too long, for 60.0
                       s; it will be gone
-                  removing engine acestream-5: its VPN's tunnel has been lost for too long, for 60.0
+                  removing engine acestream-4: its VPN's tunnel has been lost for too long, for 60.0
                       s; it will be gone
                   removing engine acestream-3: its VPN's tunnel has been lost for too long, for 60.0
                       s; it will be gone
-                  removing engine acestream-1: its VPN's tunnel has been lost for too long, for 60.0
+                  removing engine acestream-2: its VPN's tunnel has been lost for too long, for 60.0
                       s; it will be gone
-                  engine acestream-9 is gone
+                  mending VPN 'gluetun', its container is restarted: it stays failed, for 60.0 s
                   engine acestream-5 is gone
+                  engine acestream-4 is gone
                   engine acestream-3 is gone
-                  engine acestream-1 is gone
+                  engine acestream-2 is gone
         ",
     );
     desk.on("gluetun").tunnel_up = true;
@@ -131,36 +130,35 @@ fn when_all_engines_are_disconnected_of_which_two_were_connected_the_vpn_is_doub
     check(
         desk.told(),
         "
-        1087.367s VPN double-check: Engine 00000010cece reports internet connectivity
+        1087.367s VPN double-check: Engine 00000005cece reports internet connectivity
                   VPN double-check: 1/1 engine(s) have internet connectivity - considering VPN
                       healthy
                   VPN 'gluetun' is healthy: all its engines say that they are not connected, 1 of 1
                       engine(s) are connected; what is missing is created
                   leaving emergency mode; what is missing is created
-                  restarting engine acestream-7 in place: its VPN's tunnel is back; its first good
+                  restarting engine acestream-1 in place: its VPN's tunnel is back; its first good
                       answer is due by 1207.367s
-                  creating engine acestream-1 on VPN 'gluetun': too few engines serve, 5 serve and 1
+                  creating engine acestream-2 on VPN 'gluetun': too few engines serve, 5 serve and 1
                       are coming of 10 wanted; its first good answer is due by 1207.367s
                   creating engine acestream-3 on VPN 'gluetun': too few engines serve, 5 serve and 1
                       are coming of 10 wanted; its first good answer is due by 1207.367s
+                  creating engine acestream-4 on VPN 'gluetun': too few engines serve, 5 serve and 1
+                      are coming of 10 wanted; its first good answer is due by 1207.367s
                   creating engine acestream-5 on VPN 'gluetun': too few engines serve, 5 serve and 1
                       are coming of 10 wanted; its first good answer is due by 1207.367s
-                  creating engine acestream-9 on VPN 'gluetun': too few engines serve, 5 serve and 1
-                      are coming of 10 wanted; its first good answer is due by 1207.367s
-                  starting engine acestream-1: it was created and not yet started; its first good
+                  starting engine acestream-2: it was created and not yet started; its first good
                       answer is due by 1207.367s
                   starting engine acestream-3: it was created and not yet started; its first good
                       answer is due by 1207.367s
+                  starting engine acestream-4: it was created and not yet started; its first good
+                      answer is due by 1207.367s
                   starting engine acestream-5: it was created and not yet started; its first good
                       answer is due by 1207.367s
-                  starting engine acestream-9: it was created and not yet started; its first good
-                      answer is due by 1207.367s
-                  VPN 'gluetun' forwarded port is 40001
-                  engine acestream-7 is offered
                   engine acestream-1 is offered
+                  engine acestream-2 is offered
                   engine acestream-3 is offered
+                  engine acestream-4 is offered
                   engine acestream-5 is offered
-                  engine acestream-9 is offered
         ",
     );
 }
@@ -197,7 +195,6 @@ fn engines_that_have_never_been_connected_say_nothing_about_their_vpn() {
                       answer is due by 120.000s
                   starting engine acestream-3: it was created and not yet started; its first good
                       answer is due by 120.000s
-                  VPN 'gluetun' forwarded port is 40001
                   engine acestream-1 is offered
                   engine acestream-2 is offered
                   engine acestream-3 is offered
@@ -254,7 +251,7 @@ fn when_half_of_its_engines_do_not_answer_the_vpn_is_doubted() {
                       healthy
         ",
     );
-    check(desk.fleet(), "gluetun: 1 3 | gluetun2: 2 4");
+    check(desk.fleet(), "gluetun: 1 2 | gluetun2: 3 4");
 }
 
 #[test]
@@ -268,17 +265,23 @@ fn less_than_half_is_the_business_of_the_engines_themselves() {
         desk.told(),
         "
         1048.447s engine acestream-3 is hidden: it does not answer any more
-                  creating engine acestream-11 on VPN 'gluetun': too few engines serve, 9 serve and
-                      0 are coming of 10 wanted; its first good answer is due by 1168.447s
+                  creating engine acestream-11 on VPN 'gluetun': another one does not answer, 9
+                      serve and 0 are coming of 10 wanted; its first good answer is due by 1168.447s
                   starting engine acestream-11: it was created and not yet started; its first good
                       answer is due by 1168.447s
                   engine acestream-11 is offered
         1048.758s engine acestream-1 is hidden: it does not answer any more
-                  creating engine acestream-12 on VPN 'gluetun': too few engines serve, 9 serve and
-                      0 are coming of 10 wanted; its first good answer is due by 1168.758s
+                  creating engine acestream-12 on VPN 'gluetun': another one does not answer, 9
+                      serve and 0 are coming of 10 wanted; its first good answer is due by 1168.758s
                   starting engine acestream-12: it was created and not yet started; its first good
                       answer is due by 1168.758s
                   engine acestream-12 is offered
+        1108.447s removing engine acestream-3: it has not answered for too long, for 60.0 s; it will
+                      be gone
+                  engine acestream-3 is gone
+        1108.758s removing engine acestream-1: it has not answered for too long, for 60.0 s; it will
+                      be gone
+                  engine acestream-1 is gone
         ",
     );
 }
@@ -292,9 +295,8 @@ fn a_lone_engine_that_does_not_answer_says_nothing_about_its_vpn() {
         desk.told(),
         "
         1046.587s engine acestream-1 is hidden: it does not answer any more
-                  creating engine acestream-2 on VPN 'gluetun' as forwarded engine with port 40001:
-                      too few engines serve, 0 serve and 0 are coming of 1 wanted; its first good
-                      answer is due by 1166.587s
+                  creating engine acestream-2 on VPN 'gluetun': another one does not answer, 0 serve
+                      and 0 are coming of 1 wanted; its first good answer is due by 1166.587s
                   starting engine acestream-2: it was created and not yet started; its first good
                       answer is due by 1166.587s
                   VPN double-check: VPN 'gluetun' is doubted: 1 of 2 engine(s) do not answer
@@ -302,6 +304,9 @@ fn a_lone_engine_that_does_not_answer_says_nothing_about_its_vpn() {
                   VPN double-check: Engine 00000003cece reports internet connectivity
                   VPN double-check: 2/2 engine(s) have internet connectivity - considering VPN
                       healthy
+        1106.587s removing engine acestream-1: it has not answered for too long, for 60.0 s; it will
+                      be gone
+                  engine acestream-1 is gone
         ",
     );
 }
@@ -341,7 +346,7 @@ fn when_no_engine_answers_on_any_vpn_acefleet_suspects_itself() {
     }
     desk.wait(secs(22));
     check(desk.transcript(), "1623.981s an engine answers again: nothing is wrong here");
-    check(desk.fleet(), "gluetun: 1 3 | gluetun2: 2 4");
+    check(desk.fleet(), "gluetun: 1 2 | gluetun2: 3 4");
 }
 
 #[test]
@@ -356,22 +361,22 @@ fn a_vpn_that_was_failed_for_silence_before_the_others_fell_silent_too_is_not_to
         desk.transcript(),
         "
         1003.755s VPN double-check: VPN 'gluetun2' is doubted: 1 of 2 engine(s) do not answer
-                  VPN double-check: Failed to check engine 00000006cece: Connection timeout
+                  VPN double-check: Failed to check engine 00000007cece: Connection timeout
                   VPN double-check: Failed to check engine 00000008cece: Connection timeout
                   VPN double-check: None of 2 engine(s) have internet connectivity
                   VPN 'gluetun2' failed: 1 of 2 engine(s) do not answer, 0 of 2 engine(s) are
                       connected; its engines are hidden
                   entering emergency mode
-                  engine acestream-2 is hidden: its VPN's tunnel is lost
+                  engine acestream-3 is hidden: its VPN's tunnel is lost
                   engine acestream-4 is hidden: its VPN's tunnel is lost
-        1005.405s VPN double-check: VPN 'gluetun' is doubted: 1 of 2 engine(s) do not answer
+        1008.298s VPN double-check: VPN 'gluetun' is doubted: 1 of 2 engine(s) do not answer
                   VPN double-check: Failed to check engine 00000005cece: Connection timeout
-                  VPN double-check: Failed to check engine 00000007cece: Connection timeout
+                  VPN double-check: Failed to check engine 00000006cece: Connection timeout
                   VPN double-check: None of 2 engine(s) have internet connectivity
                   VPN 'gluetun' failed: 1 of 2 engine(s) do not answer, 0 of 2 engine(s) are
                       connected; its engines are hidden
                   engine acestream-1 is hidden: its VPN's tunnel is lost
-                  engine acestream-3 is hidden: its VPN's tunnel is lost
+                  engine acestream-2 is hidden: its VPN's tunnel is lost
                   no engine can be created now: no VPN is healthy; what is missing is created
         1015.55s  engines on every VPN fail at once: the fault is more likely here
                   VPN 'gluetun' is healthy: its engines' silence is not its own
@@ -381,11 +386,9 @@ fn a_vpn_that_was_failed_for_silence_before_the_others_fell_silent_too_is_not_to
                   engine acestream-2 is offered
                   engine acestream-3 is offered
                   engine acestream-4 is offered
-        1020s     VPN 'gluetun' forwarded port is 40001
-                  VPN 'gluetun2' forwarded port is 40002
         ",
     );
-    check(desk.fleet(), "gluetun: 1 3 | gluetun2: 2 4");
+    check(desk.fleet(), "gluetun: 1 2 | gluetun2: 3 4");
 }
 
 #[test]
@@ -398,20 +401,23 @@ fn engines_that_do_not_answer_are_hidden_one_by_one_when_only_their_own_vpn_is_s
     check(
         desk.told(),
         "
-        1005.405s VPN double-check: VPN 'gluetun' is doubted: 1 of 2 engine(s) do not answer
+        1005.405s VPN double-check: VPN 'gluetun2' is doubted: 1 of 2 engine(s) do not answer
+                  VPN double-check: Engine 00000007cece reports internet connectivity
+                  VPN double-check: 2/2 engine(s) have internet connectivity - considering VPN
+                      healthy
+        1015.55s  VPN double-check: VPN 'gluetun' is doubted: 1 of 2 engine(s) do not answer
                   VPN double-check: Engine 00000005cece reports internet connectivity
                   VPN double-check: 2/2 engine(s) have internet connectivity - considering VPN
                       healthy
         1041.929s engine acestream-3 is hidden: it does not answer any more
-                  creating engine acestream-5 on VPN 'gluetun' as forwarded engine with port 40001:
-                      too few engines serve, 3 serve and 0 are coming of 4 wanted; its first good
-                      answer is due by 1161.929s
+                  creating engine acestream-5 on VPN 'gluetun2': another one does not answer, 3
+                      serve and 0 are coming of 4 wanted; its first good answer is due by 1161.929s
                   starting engine acestream-5: it was created and not yet started; its first good
                       answer is due by 1161.929s
                   engine acestream-5 is offered
         1056.298s engine acestream-1 is hidden: it does not answer any more
-                  creating engine acestream-6 on VPN 'gluetun': too few engines serve, 3 serve and 0
-                      are coming of 4 wanted; its first good answer is due by 1176.298s
+                  creating engine acestream-6 on VPN 'gluetun': another one does not answer, 3 serve
+                      and 0 are coming of 4 wanted; its first good answer is due by 1176.298s
                   starting engine acestream-6: it was created and not yet started; its first good
                       answer is due by 1176.298s
                   engine acestream-6 is offered
@@ -442,7 +448,6 @@ fn a_new_network_ends_a_doubt_that_came_from_engines_of_the_old_one() {
                   restarting engine acestream-2 in place: its VPN has a new network that it can
                       join; its first good answer is due by 1150.000s
                   > restart acestream-2 (its VPN has a new network that it can join)
-                  VPN 'gluetun' forwarded port is 40001
                   engine acestream-1 is offered
                   engine acestream-2 is offered
         ",

@@ -49,11 +49,10 @@ fn one_engine_is_created_hidden_and_vouches_for_the_vpn_when_it_is_connected() {
                   creating engine acestream-2 on VPN 'gluetun': too few engines serve, 1 serve and 0
                       are coming of 2 wanted; its first good answer is due by 125.000s
                   > create acestream-2 on gluetun http 19001 https 45001 (too few engines serve)
+                  engine acestream-1 is offered
                   starting engine acestream-2: it was created and not yet started; its first good
                       answer is due by 125.000s
                   > start acestream-2 (it was created and not yet started)
-                  VPN 'gluetun' forwarded port is 40001
-                  engine acestream-1 is offered
                   engine acestream-2 is offered
         ",
     );
@@ -63,6 +62,7 @@ fn one_engine_is_created_hidden_and_vouches_for_the_vpn_when_it_is_connected() {
 #[test]
 fn a_witness_that_is_not_connected_stays_to_tell_when_that_changes() {
     let mut desk = called_unhealthy(one_vpn(2), false);
+    desk.hold_mending();
     desk.wait(secs(600));
     check(
         desk.did(),
@@ -70,6 +70,7 @@ fn a_witness_that_is_not_connected_stays_to_tell_when_that_changes() {
         0s        > create acestream-1 on gluetun http 19000 https 45000 (nobody can tell whether
                       the VPN works)
                   > start acestream-1 (it was created and not yet started)
+        300s      > restart gluetun within 10s (it stays failed)
         ",
     );
 
@@ -84,6 +85,7 @@ fn a_witness_that_never_answers_is_replaced_with_ever_longer_waits() {
     host.get("gluetun").health = Health::Unhealthy;
     host.engines_answer = false;
     let mut desk = Desk::in_sight(one_vpn(2), host);
+    desk.hold_mending();
     desk.wait(secs(3 * 3_600));
 
     // Each has its boot allowance of two minutes; the waits from one creation to the next double up to half an
@@ -102,6 +104,7 @@ fn a_witness_that_never_answers_is_replaced_with_ever_longer_waits() {
                   > create acestream-1 on gluetun http 19000 https 45000 (nobody can tell whether
                       the VPN works)
                   > start acestream-1 (it was created and not yet started)
+        300s      > restart gluetun within 10s (it stays failed)
         360s      > remove acestream-1 (it never gave a good answer)
         480s      > create acestream-1 on gluetun http 19000 https 45000 (nobody can tell whether
                       the VPN works)
@@ -138,17 +141,19 @@ fn a_witness_that_never_answers_is_replaced_with_ever_longer_waits() {
 #[test]
 fn a_witness_is_created_within_the_limits() {
     let mut desk = called_unhealthy(Settings { max_replicas: 0, ..one_vpn(2) }, true);
+    desk.hold_mending();
     desk.wait(secs(600));
-    check(desk.did(), "");
+    check(desk.did(), "300s      > restart gluetun within 10s (it stays failed)");
 }
 
 #[test]
 fn an_engine_that_is_there_is_witness_enough() {
     let mut desk = Desk::at_rest(one_vpn(1));
+    desk.hold_mending();
     desk.on("gluetun").health = Health::Unhealthy;
     desk.on("gluetun").tunnel_up = false;
     desk.wait(secs(600));
-    check(desk.did(), "");
+    check(desk.did(), "1305s     > restart gluetun within 10s (it stays failed)");
 }
 
 #[test]
@@ -157,8 +162,9 @@ fn a_vpn_that_is_paused_or_does_not_run_gets_no_witness() {
         let mut host = host_with(&["gluetun", "gluetun2"]);
         host.get("gluetun").state = state;
         let mut desk = Desk::in_sight(two_on_each(), host);
+        desk.hold_mending();
         desk.wait(secs(600));
-        check(desk.fleet(), "gluetun:  | gluetun2: 1");
+        check(desk.fleet(), "gluetun:  | gluetun2: 1 2 3 4");
     }
 }
 
@@ -219,7 +225,7 @@ fn an_engine_that_never_answers_is_no_witness_and_does_not_stand_in_the_way_of_o
     check(
         desk.did(),
         "
-        120.078s  > create acestream-2 on gluetun http 19001 https 45001 (nobody can tell whether
+        120s      > create acestream-2 on gluetun http 19001 https 45001 (nobody can tell whether
                       the VPN works)
                   > start acestream-2 (it was created and not yet started)
         245s      > remove acestream-1 (it never gave a good answer)

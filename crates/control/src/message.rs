@@ -1,0 +1,39 @@
+//! Everything the core tells its neighbours inside the program without waiting for an end: answers to
+//! requests, and routes for the data plane.
+//!
+//! A message is carried out in order and cannot fail. What may fail is a command.
+
+use crate::ids::{RequestId, SessionId, ViewerId};
+use crate::request::Reply;
+use crate::time::Time;
+use alloc::string::String;
+
+/// One thing to be told inside the program.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Message {
+    /// The one answer to a request.
+    Answer {
+        /// The request.
+        request: RequestId,
+        /// The answer.
+        reply: Reply,
+    },
+    /// From now on a viewer is sent what this session delivers; without one it is kept waiting.
+    Route {
+        /// The viewer.
+        viewer: ViewerId,
+        /// The session.
+        session: Option<SessionId>,
+    },
+    /// A viewer cannot be served.
+    Refuse {
+        /// The viewer.
+        viewer: ViewerId,
+        /// Why, in words.
+        why: String,
+        /// When it may be worth trying again.
+        retry_at: Time,
+    },
+    /// Nobody is routed to this session any more: the data plane stops reading it.
+    Release(SessionId),
+}
