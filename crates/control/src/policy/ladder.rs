@@ -123,7 +123,7 @@ pub fn next(vpn: &Vpn, connected: bool, healthy_since: Option<Time>, now: Time, 
         && vpn.control_server == ControlServer::Answers
         && climbed.bounced_in != Some(vpn.network_epoch);
     let bounce_at = since + patience / 2;
-    if can_bounce && bounce_at < restart_at && now < restart_at {
+    if can_bounce && now < restart_at {
         return due(bounce_at, Rung::Bounce, now);
     }
     due(restart_at, Rung::Restart, now)

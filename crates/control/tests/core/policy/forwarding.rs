@@ -104,3 +104,18 @@ fn whoever_serves_nobody_on_that_vpn_and_does_not_go_already_may_make_place() {
     assert!(!may(|engine| engine.ports = None));
     assert!(!may(|engine| engine.seat = control::engine::Seat::Own));
 }
+
+#[test]
+fn an_engine_holds_a_port_that_it_was_given_for_something_else_on_that_vpn() {
+    let vpn = with_port(Healthy, Some(40_001));
+    let mut engine = engine(1, &vpn);
+    if let Some(ports) = &mut engine.ports {
+        ports.https = Some(45_000);
+    }
+    let http = engine.ports.map_or(0, |ports| ports.http);
+    assert!(forwarding::holds(&engine, vpn.id, http));
+    assert!(forwarding::holds(&engine, vpn.id, 45_000));
+    assert!(!forwarding::holds(&engine, vpn.id, 40_001));
+    assert!(!forwarding::holds(&engine, control::ids::VpnId(1), 45_000), "the port is another network's");
+    assert!(!forwarding::holds(&carrier(2, &vpn), vpn.id, 40_001), "it carries it");
+}

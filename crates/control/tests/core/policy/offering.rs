@@ -9,7 +9,7 @@ use control::engine::{Changing, Engine, Seat};
 use control::ids::OpId;
 use control::policy::offering::{self, Prospect, Reason, Standing};
 use control::time::Stamp;
-use control::vpn::{Verdict, Vpn};
+use control::vpn::{Check, Verdict, Vpn};
 
 use Verdict::{Failed, Healthy, Pending};
 
@@ -281,4 +281,21 @@ fn every_reason_is_told_in_words_of_its_own() {
     words.sort_unstable();
     words.dedup();
     assert_eq!(words.len(), reasons.len());
+}
+
+#[test]
+fn an_engine_whose_vpn_is_just_being_asked_about_for_the_first_time_is_as_good_as_there() {
+    let mut vpn = vpn(0, Pending);
+    let engine = hidden(engine(1, &vpn), Reason::VpnPending);
+    let prospect = |vpn: &Vpn| offering::prospect(&engine, Some(vpn), at(100), false, false);
+    assert_eq!(prospect(&vpn), Prospect::Lost);
+    vpn.check = Some(Check {
+        asked_at: at(100),
+        open: [OpId { life: 1, seq: 1 }].into(),
+        asked: 1,
+        connected: 0,
+        voucher: None,
+        silent: vec![],
+    });
+    assert_eq!(prospect(&vpn), Prospect::Coming);
 }

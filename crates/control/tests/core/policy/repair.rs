@@ -361,3 +361,31 @@ fn an_engine_is_judged_by_its_standing_as_last_decided() {
     engine.standing = Standing::Hidden(Reason::VpnFailed);
     assert_eq!(remedy(&engine, &vpn, at(9_000)), Remedy::GiveUpHeld);
 }
+
+#[test]
+fn an_engine_that_is_watched_and_not_connected_again_is_left_to_its_viewers() {
+    let vpn = vpn(0, Healthy);
+    let mut waiting = hidden(engine(1, &vpn), Reason::NotReconnected);
+    waiting.reconnects_since = Some(at(1_000));
+    waiting.streams.insert("channel|1".into());
+    assert_eq!(remedy(&waiting, &vpn, at(1_119)), Remedy::Wait(Some(at(1_120))));
+    assert_eq!(remedy(&waiting, &vpn, at(1_120)), Remedy::Wait(None));
+    waiting.streams.clear();
+    assert_eq!(remedy(&waiting, &vpn, at(1_120)), Remedy::Remove(Cause::BootFailed));
+}
+
+#[test]
+fn while_acefleet_suspects_itself_a_booting_engine_whose_time_is_over_waits_for_no_moment() {
+    let (settings, marks) = (Settings::default(), Marks::default());
+    let vpn = vpn(0, Healthy);
+    let mut booting = hidden(engine(1, &vpn), Reason::Booting);
+    booting.answers.proven = false;
+    let blindly = |now| {
+        let (vpn, healthy_since) = (Some(&vpn), Some(Time::ZERO));
+        let around =
+            Surroundings { vpn, healthy_since, blind: true, now, settings: &settings, marks: &marks };
+        repair::remedy(&booting, around)
+    };
+    assert_eq!(blindly(at(119)), Remedy::Wait(Some(at(120))));
+    assert_eq!(blindly(at(120)), Remedy::Wait(None));
+}

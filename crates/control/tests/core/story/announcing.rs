@@ -217,3 +217,13 @@ fn before_the_first_look_nothing_is_known_not_to_exist() {
     let reply = desk.request(Request::StreamStarted(Box::new(started(19_000, "abc"))));
     assert!(matches!(reply, Reply::Unavailable(_)), "{reply:?}");
 }
+
+#[test]
+fn a_stream_that_cannot_be_asked_after_ends_when_its_engine_is_started_again() {
+    let mut desk = Desk::at_rest(no_vpn(2));
+    let told = Announcement { stat: None, ..started(19_000, "abc") };
+    desk.request(Request::StreamStarted(Box::new(told)));
+    desk.host.start("acestream-1");
+    desk.hear("acestream-1", Happened::Started);
+    assert_eq!(desk.ended_because(), "its engine was started again");
+}
