@@ -3,22 +3,35 @@
 //! What is measured is printed and never judged: machines are shared and noisy, and a timed test fails on the
 //! day on which somebody else's build runs beside it.
 
-use crate::house::{House, Stop};
+use std::env;
+use std::process::Command;
+
+use crate::house::{House, Stop, run};
+use crate::lab::{self, Lab};
 use crate::sim::exit_code;
+
+/// The variable that tells which program is measured.
+const PROGRAM: &str = "ACEFLEET_TEST_PROGRAM";
 
 /// One measurement.
 struct Bench {
     name: &'static str,
     what: &'static str,
-    /// The package whose only program it is.
-    package: &'static str,
+    run: fn(&House, &[String]) -> Result<(), Stop>,
 }
 
-const BENCHES: &[Bench] = &[Bench {
-    name: "control",
-    what: "one step of the core, a snapshot and its memory, for fleets of 10 to 2,000 engines",
-    package: "bench",
-}];
+const BENCHES: &[Bench] = &[
+    Bench {
+        name: "control",
+        what: "one step of the core, a snapshot and its memory, for fleets of 10 to 2,000 engines",
+        run: control,
+    },
+    Bench {
+        name: "serve",
+        what: "the program on real Docker; --list tells the rows of its table, --rows A,B chooses some",
+        run: serve,
+    },
+];
 
 /// Runs one bench with the arguments that follow its name; without a name it lists them.
 pub(crate) fn command(house: &House, args: &[String]) -> Result<(), Stop> {
@@ -29,10 +42,41 @@ pub(crate) fn command(house: &House, args: &[String]) -> Result<(), Stop> {
     let bench = BENCHES.iter().find(|bench| bench.name == name);
     let bench =
         bench.ok_or_else(|| Stop::Usage(format!("there is no bench `{name}`; `bench` alone lists them")))?;
+    (bench.run)(house, rest)
+}
+
+fn control(house: &House, args: &[String]) -> Result<(), Stop> {
     // The package by itself: built with the workspace, the core would get the simulator's canaries.
-    let mut cargo = house.cargo(&["run", "--release", "-p", bench.package, "--locked", "--quiet", "--"]);
-    let status = cargo.args(rest).status();
-    let status = status.map_err(|error| Stop::Failed(format!("cargo run -p {}: {error}", bench.package)))?;
+    let mut cargo = house.cargo(&["run", "--release", "-p", "bench", "--locked", "--quiet", "--"]);
+    measure(cargo.args(args))
+}
+
+fn serve(house: &House, args: &[String]) -> Result<(), Stop> {
+    let mut cargo =
+        house.cargo(&["run", "--release", "-p", "bench", "--bin", "serve", "--locked", "--quiet", "--"]);
+    cargo.args(args);
+    // Nobody waits for Docker daemons to read a list.
+    if args.iter().any(|arg| arg == "--list") {
+        return measure(&mut cargo);
+    }
+    // By itself: built with its tests, the program would get the simulator's canaries.
+    run(&mut house.cargo(&["build", "--release", "-p", "acefleet", "--bin", "acefleet", "--locked"]))?;
+    cargo.env(PROGRAM, house.target_dir()?.join("release").join("acefleet"));
+    // Two labs would take each other's names: one that is kept is used.
+    if env::var_os(lab::FOLDER).is_some() {
+        return measure(&mut cargo);
+    }
+    if let Some(lacks) = Lab::lacks() {
+        return Err(Stop::Failed(format!("this machine lacks {lacks}")));
+    }
+    let lab = Lab::up(house)?;
+    lab.tell(&mut cargo);
+    measure(&mut cargo)
+}
+
+/// Runs it on the terminal; what is wrong it says itself.
+fn measure(cargo: &mut Command) -> Result<(), Stop> {
+    let status = cargo.status().map_err(|error| Stop::Failed(format!("cargo: {error}")))?;
     if status.success() { Ok(()) } else { Err(Stop::Exit(exit_code(status))) }
 }
 

@@ -6,7 +6,9 @@
 mod bench;
 mod canaries;
 mod house;
+mod lab;
 mod mutants;
+mod setup;
 mod sim;
 mod test;
 mod tidy;
@@ -55,6 +57,12 @@ const COMMANDS: &[Command] = &[
         args: "[NAME [ARGS]]",
         what: "measure: printed, not judged; without a name the benches are listed",
         run: bench::command,
+    },
+    Command {
+        name: "lab",
+        args: "",
+        what: "Docker daemons for tests, with the stand-ins' images, until standard input ends",
+        run: lab::command,
     },
     Command {
         name: "tidy",

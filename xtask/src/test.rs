@@ -8,14 +8,16 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::house::{House, Stop, run};
-use crate::{canaries, sim, tidy};
+use crate::lab::Lab;
+use crate::{canaries, setup, sim, tidy};
 
 /// One check. The list below is the order: what is quick to fail comes first.
 struct Step {
     name: &'static str,
     what: &'static str,
-    /// What this machine lacks for it, asked for all steps before the first one runs.
-    lacks: fn(&House) -> Option<&'static str>,
+    /// What this machine lacks for it, after what can be installed has been; asked for all steps that are to run
+    /// before the first one does.
+    lacks: fn(&House) -> Option<String>,
     run: fn(&House) -> Result<(), Stop>,
 }
 
@@ -23,19 +25,19 @@ const STEPS: &[Step] = &[
     Step {
         name: "fmt",
         what: "the code is formatted",
-        lacks: |house| (!house.has_cargo("fmt")).then_some("rustfmt: rustup component add rustfmt"),
+        lacks: |house| (!house.has_cargo("fmt")).then(|| "rustfmt: rustup component add rustfmt".into()),
         run: |house| run(&mut house.cargo(&["fmt", "--all", "--check"])),
     },
     Step {
         name: "tidy",
         what: "the rules of the house that no compiler checks",
-        lacks: |house| (!house.has_git()).then_some("a git clone: its list of files is what is checked"),
+        lacks: |house| (!house.has_git()).then(|| "a git clone: its list of files is what is checked".into()),
         run: |house| tidy::command(house, &[]),
     },
     Step {
         name: "clippy",
         what: "no warning of the compiler or of clippy",
-        lacks: |house| (!house.has_cargo("clippy")).then_some("clippy: rustup component add clippy"),
+        lacks: |house| (!house.has_cargo("clippy")).then(|| "clippy: rustup component add clippy".into()),
         run: clippy,
     },
     Step {
@@ -47,7 +49,18 @@ const STEPS: &[Step] = &[
             run(doc.env("RUSTDOCFLAGS", "-Dwarnings"))
         },
     },
-    Step { name: "unit", what: "unit and scenario tests, doctests", lacks: |_| None, run: unit },
+    Step {
+        name: "unit",
+        what: "unit and scenario tests, doctests",
+        lacks: |_| setup::provide(&[&setup::FFMPEG]).err(),
+        run: unit,
+    },
+    Step {
+        name: "docker",
+        what: "the program on real Docker Engines of our own",
+        lacks: |_| Lab::lacks(),
+        run: docker,
+    },
     Step {
         name: "sim",
         what: "2,000 simulated hours of faults, no violation",
@@ -75,13 +88,29 @@ fn clippy(house: &House) -> Result<(), Stop> {
     run(&mut house.cargo(&["clippy", "-p", "control", "--locked", "--", "-Dwarnings"]))
 }
 
+/// All but the tests on real Docker, which have a step of their own.
 fn unit(house: &House) -> Result<(), Stop> {
     if !has_nextest(house) {
-        return run(&mut house.cargo(&["test", "--workspace", "--locked"]));
+        run(&mut house.cargo(&["test", "--workspace", "--exclude", "acefleet", "--locked"]))?;
+        return run(
+            &mut house.cargo(&["test", "-p", "acefleet", "--lib", "--bins", "--test", "program", "--locked"])
+        );
     }
-    run(&mut house.cargo(&["nextest", "run", "--workspace", "--locked"]))?;
+    run(&mut house.cargo(&["nextest", "run", "--workspace", "--locked", "-E", "not binary(docker)"]))?;
     // nextest does not run them.
     run(&mut house.cargo(&["test", "--doc", "--workspace", "--locked"]))
+}
+
+/// Scenarios wait for Docker and for time to pass more than they compute, so more of them run than there are cores.
+fn docker(house: &House) -> Result<(), Stop> {
+    let lab = Lab::up(house)?;
+    let mut tests = if has_nextest(house) {
+        house.cargo(&["nextest", "run", "-p", "acefleet", "--test", "docker", "--locked", "--no-fail-fast"])
+    } else {
+        house.cargo(&["test", "-p", "acefleet", "--test", "docker", "--locked", "--no-fail-fast", "--"])
+    };
+    lab.tell(tests.args(["--test-threads", &lab.tests_at_once().to_string()]));
+    run(&mut tests)
 }
 
 /// It runs tests in parallel across crates; without it the same tests take longer.
@@ -128,17 +157,21 @@ pub(crate) fn command(house: &House, args: &[String]) -> Result<(), Stop> {
 
 impl Report {
     fn of(steps: &[Step], only: &[&str], house: &House) -> Self {
-        println!("== setting up: no step needs more than a Rust toolchain and git");
+        println!(
+            "== setting up: what is missing is installed where that can be done, and named where it cannot"
+        );
         println!("tests run with: {}", if has_nextest(house) { "cargo nextest" } else { "cargo test" });
         println!("seed of this commit: {}", house.seed());
-        let lacks: Vec<_> = steps.iter().map(|step| (step.lacks)(house)).collect();
+        let chosen = |step: &Step| only.is_empty() || only.contains(&step.name);
+        let lacks: Vec<_> =
+            steps.iter().map(|step| chosen(step).then(|| (step.lacks)(house)).flatten()).collect();
 
         let mut failed = None;
         let mut ends = Vec::new();
         for (place, (step, lacks)) in steps.iter().zip(lacks).enumerate() {
             let end = if let Some(failed) = failed {
                 End::NotRun(format!("{failed} failed before it"))
-            } else if !only.is_empty() && !only.contains(&step.name) {
+            } else if !chosen(step) {
                 End::NotRun("left out by --only".into())
             } else if let Some(lacks) = lacks {
                 End::NotRun(format!("this machine lacks {lacks}"))
@@ -213,7 +246,7 @@ mod tests {
 
     const GOOD: Step = Step { name: "good", what: "", lacks: |_| None, run: |_| Ok(()) };
     const BAD: Step = Step { name: "bad", run: |_| Err(Stop::Exit(2)), ..GOOD };
-    const POOR: Step = Step { name: "poor", lacks: |_| Some("a second moon"), ..GOOD };
+    const POOR: Step = Step { name: "poor", lacks: |_| Some("a second moon".into()), ..GOOD };
     const LAST: Step = Step { name: "last", ..GOOD };
 
     fn report(steps: &[Step], only: &[&str]) -> Report {

@@ -109,8 +109,12 @@ impl Host {
                 Report::Carried
             }
             Action::ClearCache(_) => return Some(Outcome::Refused(Refusal::NoShell)),
-            // Nobody watches here, and nobody mends a tunnel.
-            Action::Tell { .. } | Action::Open { .. } | Action::AskSession { .. } | Action::Close { .. } => {
+            // Nobody watches here, nobody mends a tunnel, and nobody wants anything but engines.
+            Action::CreateOther(_)
+            | Action::Tell { .. }
+            | Action::Open { .. }
+            | Action::AskSession { .. }
+            | Action::Close { .. } => {
                 return None;
             }
             Action::Probe { engine, .. } => Report::Probe(self.probe(*engine)?),

@@ -3,7 +3,7 @@
 //! A command says what, never how: no image names, no HTTP, no retry. Adapters do not interpret causes.
 
 use crate::ids::{ContainerId, Name, OpId, SessionId, SpecHash, VpnId};
-use crate::request::Wanted;
+use crate::request::{OtherWanted, Wanted};
 use alloc::sync::Arc;
 use core::fmt;
 use core::time::Duration;
@@ -32,6 +32,8 @@ pub enum Action {
     Inspect(Target),
     /// Create an engine, and do not start it.
     Create(Create),
+    /// Create a container of another kind, and do not start it.
+    CreateOther(CreateOther),
     /// Start a container.
     Start(ContainerId),
     /// Stop a container, killing it after `grace`, and start it again.
@@ -174,6 +176,17 @@ pub struct Create {
     pub wanted: Option<Arc<Wanted>>,
 }
 
+/// A container of another kind to be created: ours, and no engine.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CreateOther {
+    /// The container's name.
+    pub name: Name,
+    /// Ports that it publishes: inside, and on the host.
+    pub ports: Arc<[(u16, u16)]>,
+    /// What else somebody wants of it.
+    pub wanted: Arc<OtherWanted>,
+}
+
 /// The ports of one engine.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Ports {
@@ -193,6 +206,7 @@ impl Action {
             Self::List => "list",
             Self::Inspect(_) => "insp",
             Self::Create(_) => "crea",
+            Self::CreateOther(_) => "crot",
             Self::Start(_) => "star",
             Self::Restart { .. } => "rest",
             Self::Remove(_) => "remo",
@@ -211,6 +225,7 @@ impl Action {
     pub const fn changes_containers(&self) -> bool {
         match self {
             Self::Create(_)
+            | Self::CreateOther(_)
             | Self::Start(_)
             | Self::Restart { .. }
             | Self::Stop { .. }
@@ -302,7 +317,7 @@ pub enum Cause {
     VpnDrained,
     /// It comes in place of one that does not answer.
     ReplacesUnhealthy,
-    /// Somebody asked for an engine.
+    /// A client asked for it.
     Ordered,
     /// It is not used any more.
     BecameIdle,
@@ -314,6 +329,8 @@ pub enum Cause {
     StreamMoves,
     /// Nobody watches it there any more.
     NobodyWatches,
+    /// Acefleet is about to exit, and its engines are to go with it.
+    Exit,
 }
 
 impl fmt::Display for Cause {
@@ -358,8 +375,9 @@ impl fmt::Display for Cause {
             Self::ReplacesUnhealthy => "another one does not answer",
             Self::Operator => "a person asked for it",
             Self::SeatNeeded => "its place is needed by an engine that can serve",
-            Self::Ordered => "somebody asked for an engine",
+            Self::Ordered => "somebody asked for it",
             Self::BecameIdle => "it is not used any more",
+            Self::Exit => "acefleet exits, and its engines go with it",
         })
     }
 }

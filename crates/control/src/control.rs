@@ -7,7 +7,7 @@ mod breakers;
 mod caches;
 mod create;
 mod decide;
-mod foreign;
+mod exit;
 mod forward;
 mod hear;
 mod hear_containers;
@@ -19,11 +19,14 @@ mod leave;
 mod look;
 mod mend;
 mod orders;
+mod others;
+mod passive;
 mod requests;
 mod sabotage;
 mod sessions;
 mod show;
 mod show_streams;
+mod stream_requests;
 mod streams;
 mod witness;
 
@@ -42,6 +45,7 @@ use crate::policy::foreign::Hand;
 use crate::policy::offering::Standing;
 use crate::rng::Rng;
 use crate::settings::Settings;
+use crate::snapshot::PassiveView;
 use crate::stream::Streams;
 use crate::time::Time;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -105,12 +109,22 @@ pub struct Control {
     orders: orders::Orders,
     /// What somebody else does to containers of ours.
     hand: Hand,
+    /// Cores before this one broke so often that nothing is done to containers.
+    broken: Option<PassiveView>,
+    /// What the core before this one has sent is given until then to be seen.
+    settles_at: Time,
+    /// Acefleet is about to exit.
+    exit: Option<exit::Exit>,
     /// Images in which no command can be run.
     shellless: BTreeSet<Arc<str>>,
     /// A container of ours was met that no operation explains: it may clash with another.
     newcomers: bool,
     /// Why nothing can be created, if so.
     blocked: Option<show::Blocked>,
+    /// Announced streams that ended because their session was stale.
+    stale_streams: u64,
+    /// Emergencies that were entered.
+    failovers: u64,
     /// Something changed that decisions rest on.
     dirty: bool,
     /// Counts decisions.
@@ -177,9 +191,14 @@ impl Control {
             create_retry: Retry::default(),
             orders: orders::Orders::default(),
             hand: Hand::default(),
+            broken: None,
+            settles_at: Time::ZERO,
+            exit: None,
             shellless: BTreeSet::new(),
             newcomers: false,
             blocked: None,
+            stale_streams: 0,
+            failovers: 0,
             dirty: false,
             revision: 0,
         }
@@ -204,6 +223,8 @@ impl Control {
         self.now = now;
         match event {
             Event::Woken => {}
+            Event::Rebuilt { times, why } => self.hear_rebuilt(&times, why),
+            Event::Leaving { stop_engines } => self.hear_leaving(stop_engines),
             Event::Finished { op, outcome } => self.hear_finished(op, outcome),
             Event::Docker(notice) => self.hear_notice(&notice),
             Event::DockerStreamOpened => self.look_at_all(),
@@ -274,6 +295,11 @@ impl Control {
         self.docker.reachable()
     }
 
+    /// Whether the first complete look has been had: before it, nothing is known of what there is.
+    pub const fn is_ready(&self) -> bool {
+        !self.sight.opening
+    }
+
     /// The operator's choices that it works with.
     pub const fn settings(&self) -> &Settings {
         &self.settings
@@ -299,6 +325,7 @@ impl Control {
             Action::List
             | Action::Inspect(_)
             | Action::Create(_)
+            | Action::CreateOther(_)
             | Action::Start(_)
             | Action::Remove(_)
             | Action::ClearCache(_) => self.settings.docker_timeout,
@@ -317,9 +344,11 @@ impl Control {
     fn change(&mut self, id: ContainerId, changing: Changing, cause: Cause, why: Vec<Why>) {
         let Some(engine) = self.fleet.engines.get(&id) else { return };
         debug_assert!(engine.operation.is_none(), "one operation at a time for each container");
-        let subject = Subject::Engine(Some(id), engine.name.clone());
+        let subject = engine.subject();
+        // Nobody asks a container of another kind anything.
+        let starts = if engine.is_engine() { self.expect_answer() } else { Expect::Nothing };
         let (action, task, what, expect) = match changing {
-            Changing::Starting => (Action::Start(id), Task::Start(id), What::Start, self.expect_answer()),
+            Changing::Starting => (Action::Start(id), Task::Start(id), What::Start, starts),
             Changing::Restarting => (
                 Action::Restart { id, grace: Duration::ZERO },
                 Task::Restart(id),

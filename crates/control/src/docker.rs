@@ -118,6 +118,28 @@ pub struct Facts {
     pub created_at: Stamp,
 }
 
+/// What is decided about a container when it is created, and stays so.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Make {
+    /// The image.
+    pub image: Arc<str>,
+    /// When it was created.
+    pub created_at: Stamp,
+    /// Host ports that it publishes.
+    pub published: Arc<[u16]>,
+}
+
+impl Facts {
+    /// What stays so.
+    pub fn make(&self) -> Make {
+        Make {
+            image: self.listed.image.clone(),
+            created_at: self.created_at,
+            published: self.listed.published.clone(),
+        }
+    }
+}
+
 /// A message of Docker's event stream.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Notice {

@@ -2,11 +2,12 @@
 //!
 //! Beliefs only. Whether it is offered, repaired or removed is decided in `policy`.
 
-use crate::command::{Cause, Create, Ports};
+use crate::command::{Cause, Create, CreateOther, Ports};
 use crate::docker::{Facts, Listed, Network, State};
 use crate::event::ProbeReport;
 use crate::ids::{ContainerId, Name, OpId, SpecHash, VpnId};
-use crate::labels::Labels;
+use crate::journal::Subject;
+use crate::labels::{HTTP_PORT, Labels, SPEC};
 use crate::operation::Operation;
 use crate::policy;
 use crate::policy::offering::{Reason, Standing};
@@ -40,6 +41,10 @@ pub struct Engine {
     pub labels: Labels,
     /// Its image.
     pub image: Arc<str>,
+    /// Host ports that it publishes.
+    pub published: Arc<[u16]>,
+    /// When it was created, on Docker's clock.
+    pub created_at: Option<Stamp>,
     /// The operation that created it, as its label says.
     pub created_by: Option<OpId>,
     /// What it was created from, as its label says.
@@ -248,6 +253,8 @@ impl Engine {
             }),
             labels: listed.labels.clone(),
             image: listed.image.clone(),
+            published: listed.published.clone(),
+            created_at: None,
             created_by: meaning.operation,
             spec: meaning.spec,
             first_seen: now,
@@ -304,6 +311,38 @@ impl Engine {
         let seat = create.vpn.map_or(Seat::Own, Seat::Vpn);
         let witness = op.cause == Cause::WitnessNeeded;
         Self { touched: now, witness, ..Self::new(&listed, seat, now) }
+    }
+
+    /// The same of a container of another kind.
+    pub fn created_other(id: ContainerId, create: &CreateOther, seat: Seat, op: OpId, now: Time) -> Self {
+        let listed = Listed {
+            id,
+            name: create.name.clone(),
+            ours: true,
+            state: State::Created,
+            network: Network::Own(create.name.clone()),
+            labels: Labels::of_other(create, op),
+            image: create.wanted.image.clone(),
+            published: create.ports.iter().map(|(_, outside)| *outside).collect(),
+        };
+        Self { touched: now, ..Self::new(&listed, seat, now) }
+    }
+
+    /// Whom the journal's entries about it are about.
+    pub fn subject(&self) -> Subject {
+        if self.is_other() {
+            return Subject::Container(Some(self.id), self.name.clone());
+        }
+        Subject::Engine(Some(self.id), self.name.clone())
+    }
+
+    /// It was created for a client that wanted a container of another kind: ours, and never meant to be an engine.
+    pub fn is_other(&self) -> bool {
+        if self.is_engine() || self.created_by.is_none() {
+            return false;
+        }
+        let of_engines = [HTTP_PORT, SPEC].into_iter().any(|key| self.labels.get(key).is_some());
+        !of_engines
     }
 
     /// It tells an HTTP port, so it is an engine and not merely a container of ours.
@@ -398,6 +437,11 @@ impl Engine {
         if self.network != facts.listed.network || self.name != facts.listed.name {
             self.network = facts.listed.network.clone();
             self.name = facts.listed.name.clone();
+            changed = true;
+        }
+        if self.created_at.is_none() || self.published != facts.listed.published {
+            self.created_at = Some(facts.created_at);
+            self.published = facts.listed.published.clone();
             changed = true;
         }
         if self.image != facts.listed.image || self.labels != facts.listed.labels {

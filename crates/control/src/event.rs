@@ -17,6 +17,21 @@ use core::fmt;
 pub enum Event {
     /// Nothing but time has passed: the moment of `next_wakeup` has come, or an early one; both are fine.
     Woken,
+    /// The core before this one broke a promise to itself and was dropped; this one was built in its place, with a
+    /// seed of its own. Told before anything else.
+    Rebuilt {
+        /// When cores were rebuilt lately, this time included, in order: at most
+        /// [`KEPT`](crate::policy::rebuilds::KEPT).
+        times: Vec<Time>,
+        /// What it broke over, and what it said.
+        why: Arc<str>,
+    },
+    /// Acefleet is about to exit. Nothing is created, repaired or handed out any more, and
+    /// [`Control::has_left`](crate::Control::has_left) tells when nothing would be left half done.
+    Leaving {
+        /// Every engine is to go with it; otherwise all go on running.
+        stop_engines: bool,
+    },
     /// A command has ended. Sent exactly once for each command.
     Finished {
         /// The command's own id.

@@ -2,6 +2,7 @@
 //!
 //! Docker is the truth about what exists; this is what is believed of it. Nothing is decided here.
 
+use crate::command::Ports;
 use crate::docker::{Listed, Network};
 use crate::engine::{Engine, Seat};
 use crate::ids::{ContainerId, Name, VpnId};
@@ -15,6 +16,10 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::time::Duration;
+
+/// A port of the host that turned out to be taken is passed over for so long.
+const PORT_PASSED_OVER: Duration = Duration::from_secs(600);
 
 /// Everything that is believed to exist.
 #[derive(Debug)]
@@ -27,6 +32,9 @@ pub struct Fleet {
     pub strangers: BTreeMap<ContainerId, Stranger>,
     /// Containers known to be gone, and since when: a reading asked for earlier may still show them.
     pub gone: BTreeMap<ContainerId, Time>,
+    /// Ports of the host that Docker found taken, and until when they are passed over: a program that is no
+    /// container is seen in no listing.
+    pub passed_over: BTreeMap<u16, Time>,
     /// What has been sent and is not settled.
     pub operations: Operations,
 }
@@ -51,6 +59,7 @@ impl Fleet {
             engines: BTreeMap::new(),
             strangers: BTreeMap::new(),
             gone: BTreeMap::new(),
+            passed_over: BTreeMap::new(),
             operations: Operations::default(),
         }
     }
@@ -123,30 +132,52 @@ impl Fleet {
         carriers.into_iter().map(|carrier| carrier.map(|engine| engine.id)).collect()
     }
 
-    /// Numbers of names that are taken by anybody.
+    /// Numbers of engines' names that are taken by anybody.
     pub fn numbers(&self) -> Numbers {
-        let mut numbers = Numbers::default();
+        self.taken_of(Numbers::default())
+    }
+
+    /// Numbers behind a prefix that are taken by anybody.
+    pub fn taken_of(&self, mut numbers: Numbers) -> Numbers {
         self.engines.values().for_each(|engine| numbers.take(&engine.name));
         self.strangers.values().for_each(|stranger| numbers.take(&stranger.name));
         self.vpns.iter().for_each(|vpn| numbers.take(vpn.name()));
         self.operations.creates().for_each(|(_, create)| numbers.take(&create.name));
+        self.operations.other_creates().for_each(|(_, create)| numbers.take(&create.name));
         numbers
     }
 
+    /// Docker found one of these ports of the host taken, and does not say by whom.
+    pub fn pass_over(&mut self, ports: Ports, now: Time) {
+        self.passed_over.retain(|_, until| *until > now);
+        let published = [Some(ports.http), ports.https].into_iter().flatten();
+        self.passed_over.extend(published.map(|port| (port, now + PORT_PASSED_OVER)));
+    }
+
     /// Ports that are taken.
-    pub fn ports(&self) -> PortsHeld {
+    pub fn ports(&self, now: Time) -> PortsHeld {
         let mut held = PortsHeld::default();
         for engine in self.engines.values() {
-            if let Some(ports) = engine.ports {
-                held.take(engine.seat.vpn(), ports);
+            match engine.ports {
+                Some(ports) => held.take(engine.seat.vpn(), ports),
+                None => engine.published.iter().for_each(|port| held.take_on_host(*port)),
             }
+        }
+        for vpn in &self.vpns {
+            let published = vpn.make.iter().flat_map(|make| make.published.iter());
+            published.for_each(|port| held.take_on_host(*port));
         }
         for (_, create) in self.operations.creates() {
             held.take(create.vpn, create.ports);
         }
+        for (_, create) in self.operations.other_creates() {
+            create.ports.iter().for_each(|(_, outside)| held.take_on_host(*outside));
+        }
         for stranger in self.strangers.values() {
             stranger.published.iter().for_each(|port| held.take_on_host(*port));
         }
+        let passed_over = self.passed_over.iter().filter(|(_, until)| **until > now);
+        passed_over.for_each(|(port, _)| held.take_on_host(*port));
         held
     }
 }

@@ -3,14 +3,17 @@
 //! Entries are typed; their sentences are written only when somebody reads them. The journal records and
 //! never influences a decision.
 
+mod kind;
+
 use crate::command::Cause;
 use crate::docker::{Health, State};
 use crate::event::{Refusal, TunnelStatus};
 use crate::ids::{ContainerId, Name, OpId, VpnId};
 use crate::policy::breaker::Kind;
 use crate::policy::ladder::Rung;
+use crate::snapshot::PassiveWhy;
 use crate::time::Time;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
@@ -45,8 +48,10 @@ pub enum Subject {
     Docker,
     /// A VPN.
     Vpn(VpnId, Name),
-    /// An engine, or another container of ours.
+    /// An engine.
     Engine(Option<ContainerId>, Name),
+    /// Another container that is ours.
+    Container(Option<ContainerId>, Name),
     /// A stream.
     Stream(Arc<str>),
 }
@@ -171,10 +176,23 @@ pub enum What {
     HandedOut,
     /// A person asked for something, in so many words.
     Requested(&'static str, OpId),
+    /// Nothing further follows from what a person asked for: the last entry about it.
+    RequestOver(OpId),
     /// The minimum is another one now.
     ScaledTo(usize),
-    /// Somebody else changes too many containers of ours, so that nothing is done to them; or does no more.
-    Passive(bool),
+    /// The core before this one broke, and this one was built in its place.
+    Rebuilt,
+    /// Nothing is done to containers any more.
+    Passive(PassiveWhy),
+    /// That reason to do nothing to containers is gone.
+    Active(PassiveWhy),
+    /// Acefleet is about to exit.
+    Leaving {
+        /// Engines that there are.
+        engines: usize,
+        /// They go with it.
+        stop_engines: bool,
+    },
     /// A cache cannot be cleared.
     CacheKept,
     /// A stream is played by an engine now.
@@ -251,6 +269,8 @@ pub enum Why {
     Reason(&'static str),
     /// So many failures in a row.
     Failures(u32),
+    /// So many rebuilds of the core within so long a time.
+    Rebuilds(usize, Duration),
     /// Somebody else did it.
     ForeignHand,
     /// The request that it follows from.
@@ -282,17 +302,31 @@ pub enum Expect {
     Refill,
 }
 
+impl Entry {
+    /// Whether it belongs to what a person asked for: whoever was told this operation's id follows it so, up to and
+    /// including a [`What::RequestOver`].
+    pub fn follows(&self, request: OpId) -> bool {
+        if let What::Requested(_, op) | What::RequestOver(op) = &self.what {
+            return *op == request;
+        }
+        self.why.contains(&Why::Request(request))
+    }
+}
+
 /// The latest entries.
 #[derive(Debug, Default)]
 pub struct Journal {
     entries: VecDeque<Entry>,
     written: u64,
+    /// Entries written, by kind; the forgotten ones too.
+    counts: BTreeMap<&'static str, u64>,
 }
 
 impl Journal {
     /// Writes an entry, forgetting the oldest beyond [`ENTRIES_KEPT`].
     pub fn write(&mut self, at: Time, subject: Subject, what: What, why: Vec<Why>, expect: Expect) {
         self.written += 1;
+        *self.counts.entry(what.kind()).or_default() += 1;
         if self.entries.len() == ENTRIES_KEPT {
             self.entries.pop_front();
         }
@@ -302,6 +336,11 @@ impl Journal {
     /// How many entries have been written; the `seq` of the last one.
     pub const fn written(&self) -> u64 {
         self.written
+    }
+
+    /// How many entries of each kind have been written, by the kinds' names.
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        self.counts.iter().map(|(kind, count)| (*kind, *count))
     }
 
     /// The entries after `seq` that are still kept, oldest first.
@@ -318,10 +357,7 @@ impl fmt::Display for Entry {
         for (at, why) in self.why.iter().enumerate() {
             write!(f, "{} {why}", if at == 0 { ":" } else { "," })?;
         }
-        match self.expect {
-            Expect::Nothing => Ok(()),
-            expect => write!(f, "; {expect}"),
-        }
+        self.expect.tell(self.at, f)
     }
 }
 
@@ -332,6 +368,7 @@ impl fmt::Display for Subject {
             Self::Docker => f.write_str("Docker"),
             Self::Vpn(_, name) => write!(f, "VPN '{name}'"),
             Self::Engine(_, name) => write!(f, "engine {name}"),
+            Self::Container(_, name) => write!(f, "container {name}"),
             Self::Stream(id) => write!(f, "stream {id}"),
         }
     }
@@ -426,14 +463,34 @@ impl fmt::Display for Sentence<'_> {
             What::BreakerClosed(kind) => write!(f, "circuit breaker '{}' is closed", kind.as_str()),
             What::HandedOut => write!(f, "{subject} is handed out to the client that asked for it"),
             What::Requested(what, op) => write!(f, "{what} of {subject} was asked for (operation {op})"),
+            What::RequestOver(op) => write!(f, "what was asked of {subject} is over (operation {op})"),
             What::ScaledTo(minimum) => {
                 write!(f, "the minimum is {minimum} engines now, as a person asked for")
             }
-            What::Passive(true) => f.write_str(
+            What::Rebuilt => f.write_str(
+                "a fault in acefleet itself: its core broke and was rebuilt from what it observes - engines and \
+                 viewers are untouched",
+            ),
+            What::Passive(PassiveWhy::Rebuilds) => f.write_str(
+                "ALERT: passive, because acefleet's core has broken several times in ten minutes - engines and \
+                 viewers are untouched, and nothing is done to containers",
+            ),
+            What::Active(PassiveWhy::Rebuilds) => {
+                f.write_str("the rest after several rebuilds is over: active again")
+            }
+            What::Passive(PassiveWhy::ForeignHand) => f.write_str(
                 "ALERT: passive, because somebody else creates and removes our containers - is another \
                  orchestrator running?",
             ),
-            What::Passive(false) => f.write_str("nobody else touches our containers any more: active again"),
+            What::Active(PassiveWhy::ForeignHand) => {
+                f.write_str("nobody else touches our containers any more: active again")
+            }
+            What::Leaving { engines, stop_engines: false } => {
+                write!(f, "acefleet is about to exit: {engines} engine(s) go on running without it")
+            }
+            What::Leaving { engines, stop_engines: true } => {
+                write!(f, "acefleet is about to exit: {engines} engine(s) are to go with it")
+            }
             What::CacheKept => {
                 write!(f, "the cache of {subject} cannot be cleared, nor of others of its image")
             }
@@ -478,6 +535,7 @@ impl fmt::Display for Why {
             Self::NoHealthyVpn => f.write_str("no VPN is healthy"),
             Self::Reason(reason) => f.write_str(reason),
             Self::ForeignHand => f.write_str("by a foreign hand"),
+            Self::Rebuilds(count, time) => write!(f, "{count} time(s) within {} s", time.as_secs()),
             Self::Failures(count) => write!(f, "{count} failure(s) in a row"),
             Self::Request(op) => write!(f, "operation {op}"),
             Self::Quoted(text) => f.write_str(text),
@@ -485,18 +543,23 @@ impl fmt::Display for Why {
     }
 }
 
-impl fmt::Display for Expect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Expect {
+    /// What follows a sentence that was written at `at`. A person has no use for moments on the driver's clock: what is
+    /// to come is told from then on.
+    fn tell(self, at: Time, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let wait = |then: Time| then.since(at).as_secs_f64();
         match self {
             Self::Nothing => Ok(()),
-            Self::EnginesHidden => f.write_str("its engines are hidden"),
-            Self::RepairOnceHealthy => f.write_str("its engines are repaired once it is healthy"),
-            Self::RemovalAt(at) => write!(f, "its engines are removed at {at} unless it is back"),
-            Self::GoneAt(at) => write!(f, "it goes at {at}"),
-            Self::AnswerBy(at) => write!(f, "its first good answer is due by {at}"),
-            Self::NextLook(at) => write!(f, "next look at {at}"),
-            Self::Removal => f.write_str("it will be gone"),
-            Self::Refill => f.write_str("what is missing is created"),
+            Self::EnginesHidden => f.write_str("; its engines are hidden"),
+            Self::RepairOnceHealthy => f.write_str("; its engines are repaired once it is healthy"),
+            Self::RemovalAt(then) => {
+                write!(f, "; its engines are removed in {:.1} s unless it is back", wait(then))
+            }
+            Self::GoneAt(then) => write!(f, "; it goes in {:.1} s", wait(then)),
+            Self::AnswerBy(then) => write!(f, "; its first good answer is due within {:.1} s", wait(then)),
+            Self::NextLook(then) => write!(f, "; looked at again in {:.1} s", wait(then)),
+            Self::Removal => f.write_str("; it will be gone"),
+            Self::Refill => f.write_str("; what is missing is created"),
         }
     }
 }

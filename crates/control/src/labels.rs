@@ -3,7 +3,7 @@
 //! Labels carry all that adoption needs. They are read leniently: what is missing or garbled is `None`, and
 //! the caller decides what can still be believed. Nothing here talks to Docker.
 
-use crate::command::Create;
+use crate::command::{Create, CreateOther};
 use crate::ids::{Name, OpId, SpecHash};
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
@@ -60,6 +60,13 @@ impl Labels {
         .chain([https, vpn, forwarded, p2p].into_iter().flatten());
         // Ours come last: whatever is wanted, they say what is so.
         wanted.iter().map(|(key, value)| (key, value.to_string())).chain(ours).collect()
+    }
+
+    /// What is written on a container of another kind when it is created, beside CONTAINER_LABEL. Without ports of an
+    /// engine's it is none.
+    pub fn of_other(create: &CreateOther, op: OpId) -> Self {
+        let wanted = create.wanted.labels.iter().map(|(key, value)| (key, value.to_string()));
+        wanted.chain([(OPERATION, op.to_string())]).collect()
     }
 
     /// The value of a label.

@@ -3,8 +3,8 @@
 //! What an operation needs is reserved from the moment it is sent until a container holds it or the operation
 //! is settled, so that two decisions can never spend the same thing. Nothing is decided here.
 
-use crate::command::{Cause, Create, Question};
-use crate::ids::{ContainerId, OpId, SessionId, VpnId};
+use crate::command::{Cause, Create, CreateOther, Question};
+use crate::ids::{ContainerId, Name, OpId, SessionId, VpnId};
 use crate::time::{Stamp, Time};
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -39,6 +39,8 @@ pub enum Task {
     InspectFate(OpId),
     /// Creates an engine.
     Create(Create),
+    /// Creates a container of another kind.
+    CreateOther(CreateOther),
     /// Starts a container.
     Start(ContainerId),
     /// Restarts a container.
@@ -97,6 +99,7 @@ impl Task {
         match self {
             Self::Start(id) | Self::Restart(id) | Self::Stop(id) | Self::Remove(id) => Some(*id),
             Self::Create(_)
+            | Self::CreateOther(_)
             | Self::Ping
             | Self::List
             | Self::InspectVpn(_)
@@ -116,9 +119,10 @@ impl Task {
 
 impl Operation {
     /// What it creates.
-    pub const fn create(&self) -> Option<&Create> {
+    pub const fn creation(&self) -> Option<Creation<'_>> {
         match &self.task {
-            Task::Create(create) => Some(create),
+            Task::Create(create) => Some(Creation::Engine(create)),
+            Task::CreateOther(create) => Some(Creation::Other(create)),
             Task::Ping
             | Task::List
             | Task::InspectVpn(_)
@@ -140,19 +144,42 @@ impl Operation {
     }
 }
 
+/// What an operation creates.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Creation<'a> {
+    /// An engine.
+    Engine(&'a Create),
+    /// A container of another kind.
+    Other(&'a CreateOther),
+}
+
+impl Creation<'_> {
+    /// The name that the container gets.
+    pub const fn name(&self) -> &Name {
+        match self {
+            Self::Engine(create) => &create.name,
+            Self::Other(create) => &create.name,
+        }
+    }
+}
+
 /// All operations that are not settled.
 #[derive(Debug, Default)]
 pub struct Operations {
     open: BTreeMap<OpId, Operation>,
     /// Those that create, so that reservations can be counted without looking at every probe.
     creating: BTreeMap<OpId, Create>,
+    /// Those that create containers of another kind.
+    creating_others: BTreeMap<OpId, CreateOther>,
 }
 
 impl Operations {
     /// Notes that a command was sent.
     pub fn insert(&mut self, operation: Operation) {
-        if let Some(create) = operation.create() {
-            self.creating.insert(operation.id, create.clone());
+        match operation.creation() {
+            Some(Creation::Engine(create)) => _ = self.creating.insert(operation.id, create.clone()),
+            Some(Creation::Other(create)) => _ = self.creating_others.insert(operation.id, create.clone()),
+            None => {}
         }
         self.open.insert(operation.id, operation);
     }
@@ -169,18 +196,24 @@ impl Operations {
 
     /// Settles an operation: what it reserved is free, or held by a container now.
     pub fn settle(&mut self, id: OpId) -> Option<Operation> {
-        self.creating.remove(&id);
+        self.hand_over(id);
         self.open.remove(&id)
     }
 
     /// A container holds now what an operation had reserved; the operation itself goes on until it ends.
     pub fn hand_over(&mut self, id: OpId) {
         self.creating.remove(&id);
+        self.creating_others.remove(&id);
     }
 
-    /// What operations that are not settled will create, or have created without our knowing.
+    /// Engines that operations which are not settled will create, or have created without our knowing.
     pub fn creates(&self) -> impl Iterator<Item = (OpId, &Create)> {
         self.creating.iter().map(|(id, create)| (*id, create))
+    }
+
+    /// The same of containers of another kind.
+    pub fn other_creates(&self) -> impl Iterator<Item = (OpId, &CreateOther)> {
+        self.creating_others.iter().map(|(id, create)| (*id, create))
     }
 
     /// All of them.

@@ -11,12 +11,15 @@ use crate::time::Time;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 /// What is asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Request {
     /// An engine is to be created and handed out. Answered when it runs, or when its client has waited enough.
     Provision(Arc<Wanted>),
+    /// A container of another kind is to be created, started and handed out, and is its client's own from then on.
+    ProvisionOther(Arc<OtherWanted>),
     /// The minimum is to be this, until the next such request or a restart.
     Scale(usize),
     /// Idle engines above what is wanted are to go now.
@@ -41,6 +44,15 @@ pub enum Request {
     StreamStarted(Box<Announcement>),
     /// Another program tells that a stream of its own is over.
     StreamEnded(Ending),
+    /// A stream is to be over, whoever watches it.
+    StopStream(Arc<str>),
+    /// A stream of the proxy is to be played by another engine, and its viewers are to notice nothing.
+    MoveStream {
+        /// The stream.
+        stream: Arc<str>,
+        /// The engine; the best other one, if none is named.
+        engine: Option<ContainerId>,
+    },
     /// A breaker is to be closed; both, if none is named.
     ResetBreaker(Option<Kind>),
 }
@@ -53,8 +65,33 @@ pub struct Wanted {
     pub labels: Labels,
     /// Variables of its environment.
     pub env: Labels,
-    /// The HTTP port that it is to have if it can.
+    /// The HTTP port that it is to have.
     pub host_port: Option<u16>,
+    /// That port or none: what it is created from names it. Otherwise it is a wish, and another port will do.
+    pub port_is_firm: bool,
+}
+
+impl Wanted {
+    /// The HTTP port without which it is of no use.
+    pub fn firm_port(&self) -> Option<u16> {
+        self.host_port.filter(|_| self.port_is_firm)
+    }
+}
+
+/// What a client wants of a container that is no engine. Whether he may have that image, and the labels that mean
+/// something to us, are the edge's to refuse, and so is a prefix that engines have.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct OtherWanted {
+    /// Its image.
+    pub image: Arc<str>,
+    /// Variables of its environment.
+    pub env: Labels,
+    /// Labels to be written on it.
+    pub labels: Labels,
+    /// Ports to be published: inside, and the one on the host that it has to be, if any will not do.
+    pub ports: Vec<(u16, Option<u16>)>,
+    /// What its name begins with; a number follows.
+    pub name_prefix: Arc<str>,
 }
 
 /// A session that another program has opened.
@@ -114,7 +151,16 @@ pub enum Reply {
         /// Its ports.
         ports: Ports,
     },
-    /// No engine can be handed out now.
+    /// A container of another kind runs that was created for this request.
+    ProvisionedOther {
+        /// The container.
+        container_id: ContainerId,
+        /// Its name.
+        name: Name,
+        /// Ports that it publishes: inside, and on the host.
+        ports: Arc<[(u16, u16)]>,
+    },
+    /// Nothing can be handed out now.
     Blocked {
         /// Which obstacle.
         code: BlockedCode,
@@ -129,7 +175,7 @@ pub enum Reply {
     },
     /// The minimum is this now.
     ScaledTo(usize),
-    /// There is no such container of ours, stream or VPN.
+    /// There is no such container of ours, VPN or live stream.
     NotFound,
     /// It makes no sense as things are.
     Refused {

@@ -6,13 +6,13 @@
 use crate::command::Content;
 use crate::docker::{Health, State};
 use crate::event::SessionReport;
-use crate::ids::{ContainerId, Name, VpnId};
+use crate::ids::{ContainerId, Name, OpId, VpnId};
 use crate::labels::Labels;
 use crate::policy::breaker::{Breaker, Kind};
 use crate::policy::ladder::Rung;
 use crate::policy::offering::Standing;
 use crate::stream::Origin;
-use crate::time::Time;
+use crate::time::{Stamp, Time};
 use crate::vpn::{ControlServer, Verdict};
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub journalled: u64,
     /// Containers of ours that are engines, by port.
     pub engines: Vec<EngineView>,
+    /// Containers of ours that are no engines, by name: shown, and removed if a person wants it; counted in nothing.
+    pub containers: Vec<ContainerView>,
     /// Streams: live ones, then those that ended, the latest last.
     pub streams: Vec<Arc<StreamView>>,
     /// Viewers of the proxy.
@@ -51,17 +53,45 @@ pub struct Snapshot {
     pub breakers: Vec<(Kind, Breaker)>,
     /// When creating an engine last failed in a way that a breaker counts.
     pub last_creation_failure: Option<Time>,
-    /// Somebody else creates and removes containers of ours, so that nothing is done to them.
+    /// Nothing is done to containers, and why.
     pub passive: Option<PassiveView>,
+    /// What has been counted in this life of acefleet.
+    pub counts: Counts,
 }
 
-/// Standing back while somebody else works on our containers.
+/// Standing back: nothing is done to containers for a while.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PassiveView {
+    /// Why.
+    pub why: PassiveWhy,
     /// Since when.
     pub since: Time,
     /// Until when, if nothing further happens.
     pub until: Time,
+}
+
+/// Why nothing is done to containers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum PassiveWhy {
+    /// Somebody else creates and removes containers of ours.
+    ForeignHand,
+    /// The core has broken and been rebuilt again and again.
+    Rebuilds,
+}
+
+impl PassiveWhy {
+    /// The reason in words, and what ends it.
+    pub const fn describe(self) -> &'static str {
+        match self {
+            Self::ForeignHand => {
+                "somebody else creates and removes our containers: nothing is done until that stops"
+            }
+            Self::Rebuilds => {
+                "acefleet's core has broken several times in ten minutes: nothing is done to containers until it is \
+                 tried again"
+            }
+        }
+    }
 }
 
 /// One engine.
@@ -77,6 +107,14 @@ pub struct EngineView {
     pub port: u16,
     /// All its labels.
     pub labels: Labels,
+    /// Its image; empty until it has been inspected, if acefleet has just created it.
+    pub image: Arc<str>,
+    /// When it was created, on Docker's clock.
+    pub created_at: Option<Stamp>,
+    /// When it was last started, on Docker's clock.
+    pub started_at: Option<Stamp>,
+    /// Host ports that it publishes itself; none in the network of a VPN.
+    pub published: Arc<[u16]>,
     /// It carries its VPN's forwarded port now.
     pub forwarded: bool,
     /// The P2P port it was created with.
@@ -111,6 +149,82 @@ pub struct EngineView {
     pub last_cache_cleanup: Option<Time>,
     /// How many bytes that freed.
     pub cache_size_bytes: Option<u64>,
+    /// It has not answered for so long that it is to be replaced, or is being replaced for it.
+    pub replacing: bool,
+    /// The request of a person that it leaves or goes for.
+    pub request: Option<OpId>,
+}
+
+/// One container, as Docker tells of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ContainerView {
+    /// Its id.
+    pub id: ContainerId,
+    /// Its name.
+    pub name: Name,
+    /// Its image; empty if it is not known yet.
+    pub image: Arc<str>,
+    /// When it was created, on Docker's clock.
+    pub created_at: Option<Stamp>,
+    /// When it was last started, on Docker's clock.
+    pub started_at: Option<Stamp>,
+    /// Docker's state of it.
+    pub state: State,
+    /// All its labels. None of a VPN's: what somebody else has written on a container may be secret.
+    pub labels: Labels,
+    /// Host ports that it publishes.
+    pub published: Arc<[u16]>,
+}
+
+/// What has been counted in this life of acefleet.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Counts {
+    /// Announced streams that ended because their session was stale.
+    pub stale_streams: u64,
+    /// Emergencies that were entered.
+    pub failovers: u64,
+    /// Entries of the journal, by their kind: see [`What::kind`](crate::journal::What::kind).
+    pub journal: Vec<(&'static str, u64)>,
+}
+
+impl EngineView {
+    /// Its container.
+    pub fn container(&self) -> ContainerView {
+        ContainerView {
+            id: self.container_id,
+            name: self.container_name.clone(),
+            image: self.image.clone(),
+            created_at: self.created_at,
+            started_at: self.started_at,
+            state: self.state,
+            labels: self.labels.clone(),
+            published: self.published.clone(),
+        }
+    }
+}
+
+impl VpnView {
+    /// Its container, if it exists.
+    pub fn container(&self) -> Option<ContainerView> {
+        Some(ContainerView {
+            id: self.container_id?,
+            name: self.container_name.clone(),
+            image: self.image.clone(),
+            created_at: self.created_at,
+            started_at: self.started_at,
+            state: self.state?,
+            labels: Labels::default(),
+            published: self.published.clone(),
+        })
+    }
+}
+
+impl Snapshot {
+    /// Every container that may be shown: engines, what else is ours, and the VPNs'.
+    pub fn every_container(&self) -> impl Iterator<Item = ContainerView> + '_ {
+        let engines = self.engines.iter().map(EngineView::container);
+        engines.chain(self.containers.iter().cloned()).chain(self.vpns.iter().filter_map(VpnView::container))
+    }
 }
 
 /// One stream.
@@ -138,6 +252,8 @@ pub struct StreamView {
     pub ended: Option<(Time, &'static str)>,
     /// What its engine last said of it.
     pub report: Option<SessionReport>,
+    /// When that was: another moment is another sample, though it may say the same.
+    pub reported_at: Option<Time>,
     /// Viewers of the proxy that are sent it.
     pub watching: usize,
     /// Viewers of the proxy that wait for it.
@@ -175,6 +291,14 @@ pub struct VpnView {
     pub container_id: Option<ContainerId>,
     /// Docker's state; `None` if there is no such container, or it has not been looked at.
     pub state: Option<State>,
+    /// Its container's image; empty if it has not been looked at.
+    pub image: Arc<str>,
+    /// When that was created, on Docker's clock.
+    pub created_at: Option<Stamp>,
+    /// When it was last started, on Docker's clock.
+    pub started_at: Option<Stamp>,
+    /// Host ports that it publishes.
+    pub published: Arc<[u16]>,
     /// Docker's opinion of its health.
     pub docker_health: Option<Health>,
     /// What is thought of it.
@@ -187,7 +311,11 @@ pub struct VpnView {
     pub double_check: Option<(usize, usize)>,
     /// Its forwarded port.
     pub forwarded_port: Option<u16>,
-    /// That changes so often that it is not followed each time.
+    /// How often that has changed, in this life of acefleet.
+    pub port_changes: u64,
+    /// How often the VPN has failed, in this life of acefleet.
+    pub failures: u64,
+    /// The forwarded port changes so often that it is not followed each time.
     pub port_flaps: bool,
     /// Under which address it appears.
     pub public_address: Option<Arc<str>>,
@@ -271,8 +399,33 @@ pub enum BlockedCode {
     CircuitBreaker,
     /// An engine is being created, and does not run yet.
     BeingCreated,
-    /// Somebody else works on our containers.
+    /// Nothing is done to containers: [`Snapshot::passive`] says why.
     Passive,
+    /// Acefleet is about to exit.
+    Leaving,
+}
+
+impl BlockedCode {
+    /// Asking again may help.
+    pub const fn can_retry(self) -> bool {
+        true
+    }
+
+    /// It is only a matter of time.
+    pub const fn should_wait(self) -> bool {
+        match self {
+            Self::DockerUnavailable
+            | Self::VpnDisconnected
+            | Self::OnProbation
+            | Self::BacksOff
+            | Self::CircuitBreaker
+            | Self::BeingCreated
+            | Self::Passive
+            | Self::Leaving => true,
+            // Nothing that acefleet does will change it.
+            Self::MaxCapacity => false,
+        }
+    }
 }
 
 /// How the whole is.

@@ -53,6 +53,8 @@ pub struct Stream {
     pub said: Option<Arc<str>>,
     /// Sessions that broke soon after they had been opened, or moves that failed.
     pub retry: Retry,
+    /// A person asked for the opening that is under way, with this request.
+    pub request: Option<OpId>,
 }
 
 /// Whose viewers watch a stream.
@@ -85,6 +87,8 @@ pub struct Session {
     pub opened_at: Time,
     /// What was last said of it.
     pub report: Option<SessionReport>,
+    /// When that was.
+    pub reported_at: Option<Time>,
     /// When it was last heard of, or its engine last had an excuse.
     pub heard_at: Time,
     /// When its bytes last grew.
@@ -124,6 +128,7 @@ impl Session {
             is_live: opened.is_live,
             opened_at: now,
             report: None,
+            reported_at: None,
             heard_at: now,
             grown_at: None,
             asking: None,
@@ -131,16 +136,15 @@ impl Session {
         }
     }
 
-    /// Believes what the engine says of it. True if that is any news.
-    pub fn observe(&mut self, report: SessionReport, now: Time) -> bool {
+    /// Believes what the engine says of it.
+    pub fn observe(&mut self, report: SessionReport, now: Time) {
         let before = self.report.as_ref().map_or(0, |report| report.downloaded);
         if report.downloaded > before {
             self.grown_at = Some(now);
         }
         self.heard_at = now;
-        let news = self.report.as_ref() != Some(&report);
+        self.reported_at = Some(now);
         self.report = Some(report);
-        news
     }
 }
 
@@ -162,6 +166,7 @@ impl Stream {
             tried: BTreeSet::new(),
             said: None,
             retry: Retry::default(),
+            request: None,
         }
     }
 

@@ -3,7 +3,7 @@
 //! Beliefs only. The verdict is reached in `policy::verdict`, what follows from it in the other policies.
 
 use crate::command::TunnelOrder;
-use crate::docker::{Facts, Health, State};
+use crate::docker::{Facts, Health, Make, State};
 use crate::event::TunnelStatus;
 use crate::ids::{ContainerId, Name, OpId, SandboxId, VpnId};
 use crate::policy::ladder::Climbed;
@@ -28,6 +28,8 @@ pub struct Vpn {
 
     /// The container, as last heard.
     pub container: Presence,
+    /// How that was created; kept until another is seen.
+    pub make: Option<Make>,
     /// A reading asked for before this moment says nothing: something has happened since.
     pub touched: Time,
     /// When the last inspection that was believed had been asked for.
@@ -78,6 +80,10 @@ pub struct Vpn {
     pub mending: Option<Mending>,
     /// A person has asked that it be given no new engines and lose those that it has.
     pub draining: Option<OpId>,
+    /// No engine was left on it since.
+    pub drained: bool,
+    /// What is being done about it because a person asked for it.
+    pub request: Option<OpId>,
     /// The network in which acefleet last set out to start its container.
     pub starting_from: u32,
     /// The network before the one that a start by acefleet made, after somebody had stopped its container.
@@ -102,6 +108,10 @@ pub struct Vpn {
     pub port_none_since: Option<Time>,
     /// When its port last changed, the latest last.
     pub port_changes: [Option<Time>; PORT_CHANGES_REMEMBERED],
+    /// How often that was, in this life of acefleet.
+    pub port_changes_counted: u64,
+    /// How often it has failed, in this life of acefleet.
+    pub failures_counted: u64,
     /// When it was last decided that another engine is to carry the port.
     pub elected_at: Option<Time>,
     /// An engine was created only to carry the port: one that is idle makes place once it is offered.
@@ -130,6 +140,16 @@ pub enum Presence {
         /// When it was last started.
         started_at: Option<Stamp>,
     },
+}
+
+impl Presence {
+    /// The container's id, if it exists.
+    pub const fn id(&self) -> Option<ContainerId> {
+        match self {
+            Self::Present { id, .. } => Some(*id),
+            Self::Unknown | Self::Missing => None,
+        }
+    }
 }
 
 /// A VPN's network: replaced whenever its container is restarted or recreated.
@@ -256,6 +276,7 @@ impl Vpn {
             id,
             settings,
             container: Presence::Unknown,
+            make: None,
             touched: Time::ZERO,
             inspected: None,
             inspecting: None,
@@ -280,6 +301,8 @@ impl Vpn {
             stopped_confirmed: None,
             mending: None,
             draining: None,
+            drained: false,
+            request: None,
             starting_from: 0,
             started_after: None,
             climbed: Climbed::default(),
@@ -292,6 +315,8 @@ impl Vpn {
             last_port: None,
             port_none_since: None,
             port_changes: [None; PORT_CHANGES_REMEMBERED],
+            port_changes_counted: 0,
+            failures_counted: 0,
             elected_at: None,
             owes_place: false,
             public_address: None,
@@ -306,8 +331,13 @@ impl Vpn {
 
     /// Its container's id, if it exists.
     pub const fn container_id(&self) -> Option<ContainerId> {
+        self.container.id()
+    }
+
+    /// When its container was last started, if it exists.
+    pub const fn started_at(&self) -> Option<Stamp> {
         match self.container {
-            Presence::Present { id, .. } => Some(id),
+            Presence::Present { started_at, .. } => started_at,
             Presence::Unknown | Presence::Missing => None,
         }
     }
@@ -371,7 +401,9 @@ impl Vpn {
 
     /// Until when nothing follows from a changed port, and nothing idles away.
     pub fn stable_at(&self, now: Time, stabilization: Duration) -> Option<Time> {
-        let started = self.generation.map(|generation| now.of_stamp(generation.started_at));
+        // Docker's clock may be ahead of ours, by years where ours began without a battery: it is not waited for.
+        let started =
+            self.generation.map(|generation| now.of_stamp(generation.started_at).min(self.network_since));
         self.recovered_at.max(started).map(|from| from + stabilization)
     }
 
@@ -396,6 +428,11 @@ impl Vpn {
                 started_at: facts.started_at,
             },
         };
+        if let Some(facts) = facts
+            && (before.id() != Some(facts.listed.id) || self.make.is_none())
+        {
+            self.make = Some(facts.make());
+        }
         let health = |presence: &Presence| match presence {
             Presence::Present { health, .. } => Some(*health),
             Presence::Unknown | Presence::Missing => None,

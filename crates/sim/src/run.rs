@@ -7,6 +7,7 @@ use crate::checks::{Checks, Violation};
 use crate::world::World;
 use control::canary::Canary;
 use control::ids::{RequestId, SpecHash};
+use control::policy::rebuilds::KEPT;
 use control::request::{Reply, Request};
 use control::{Control, Event, Message, Time, Wake};
 use std::collections::VecDeque;
@@ -27,6 +28,8 @@ pub struct Run {
     reached: Reached,
     /// Entries of this life's journal that are in the trace already.
     journalled: u64,
+    /// When the core was rebuilt after it broke, the latest last.
+    rebuilds: VecDeque<Time>,
     /// The latest answers to requests, and when they were given.
     answers: VecDeque<(RequestId, Time, Reply)>,
 }
@@ -54,6 +57,7 @@ impl Run {
             violation: None,
             reached: vec![0; control::mark::Mark::ALL.len()],
             journalled: 0,
+            rebuilds: VecDeque::new(),
             answers: VecDeque::new(),
         };
         run.begin_life();
@@ -121,6 +125,22 @@ impl Run {
 
     /// Acefleet is started, remembering nothing.
     pub fn begin_life(&mut self) {
+        self.rebuilds.clear();
+        self.begin_with(Event::Woken);
+    }
+
+    /// The core breaks over something, and the driver builds another in its place at once.
+    pub fn rebuild(&mut self) {
+        self.crash();
+        self.rebuilds.push_back(self.world.now());
+        if self.rebuilds.len() > KEPT {
+            self.rebuilds.pop_front();
+        }
+        let times = self.rebuilds.iter().copied().collect();
+        self.begin_with(Event::Rebuilt { times, why: "a storm".into() });
+    }
+
+    fn begin_with(&mut self, first: Event) {
         if self.control.is_some() {
             return;
         }
@@ -136,7 +156,23 @@ impl Run {
         self.control = Some(control);
         self.world.attach();
         self.checks.life_began(self.world.now());
-        self.tell(Event::Woken);
+        self.tell(first);
+    }
+
+    /// Acefleet is told to exit, and does so when it has left, or after `patience`. True if it had left.
+    pub fn leave(&mut self, stop_engines: bool, patience: Duration) -> bool {
+        self.tell(Event::Leaving { stop_engines });
+        let end = self.world.now() + patience;
+        let has_left = |run: &Self| run.control.as_ref().is_some_and(Control::has_left);
+        while self.violation.is_none() && !has_left(self) {
+            match self.next() {
+                Some(at) if at <= end => self.step(),
+                Some(_) | None => break,
+            }
+        }
+        let left = has_left(self);
+        self.crash();
+        left
     }
 
     /// Somebody asks acefleet for something now. The request's number.
@@ -208,6 +244,7 @@ impl Run {
                 self.tell(event);
             }
             self.list_engines();
+            self.list_streams();
         } else if let Some((at, _)) = wakeup {
             self.world.advance_to(at);
             self.tell(Event::Woken);
@@ -222,6 +259,16 @@ impl Run {
         while let Some(client) = self.world.take_wish() {
             let engines = self.control.as_ref().map(|control| control.snapshot().engines);
             self.world.client_chooses(client, &engines.unwrap_or_default());
+        }
+    }
+
+    /// Who wants something done about a stream is shown those that there are.
+    fn list_streams(&mut self) {
+        if self.world.take_wish_for_streams()
+            && let Some(control) = &self.control
+        {
+            let what = self.world.choose_about_streams(&control.snapshot());
+            self.ask(what);
         }
     }
 

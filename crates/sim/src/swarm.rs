@@ -32,6 +32,15 @@ const AMID: Duration = Duration::from_millis(500);
 /// So many crashes in a hundred are prepared for.
 const AMBUSH_PERCENT: u64 = 30;
 const AMBUSH_LASTS: Duration = Duration::from_secs(3);
+/// So many ends of a life in a hundred are announced, and so many of these take the engines along.
+const LEAVES_PERCENT: u64 = 20;
+const STOPS_ENGINES_PERCENT: u64 = 50;
+const LEAVES_WITHIN: Duration = Duration::from_secs(30);
+/// So many crashes in a hundred are of the core alone: the driver builds another at once. It breaks again up to so
+/// often, each time after at most this long.
+const REBUILD_PERCENT: u64 = 20;
+const REBUILDS_MAX: u64 = 4;
+const REBUILT_AGAIN: (Duration, Duration) = (Duration::ZERO, Duration::from_secs(300));
 /// Acefleet stays away for at most this long after a crash.
 const DOWNTIME: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(60));
 
@@ -128,8 +137,16 @@ fn live(run: &mut Run, rng: &mut Rng, crashes: &mut u64) -> Option<Violation> {
             if !amid && run.violation().is_some() {
                 return run.violation().cloned();
             }
+            if rng.chance(REBUILD_PERCENT) {
+                *crashes += rebuild(run, rng);
+                continue;
+            }
             *crashes += 1;
-            run.crash();
+            if rng.chance(LEAVES_PERCENT) {
+                run.leave(rng.chance(STOPS_ENGINES_PERCENT), LEAVES_WITHIN);
+            } else {
+                run.crash();
+            }
             run.pass(rng.between(DOWNTIME.0, DOWNTIME.1));
             if rng.chance(run.world().plan().upgrades_percent) {
                 run.upgrade();
@@ -153,6 +170,16 @@ fn live(run: &mut Run, rng: &mut Rng, crashes: &mut u64) -> Option<Violation> {
         }
     }
     bounded(run, *crashes).or_else(|| if rng.chance(25) { quiet(run) } else { None })
+}
+
+/// The core breaks, once or several times. How often it was rebuilt.
+fn rebuild(run: &mut Run, rng: &mut Rng) -> u64 {
+    let times = 1 + rng.below(REBUILDS_MAX);
+    for _ in 0..times {
+        run.rebuild();
+        run.pass(rng.between(REBUILT_AGAIN.0, REBUILT_AGAIN.1));
+    }
+    times
 }
 
 /// Something has to be created, and Docker is slow for a moment: so a crash leaves a creation behind that is

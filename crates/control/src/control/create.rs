@@ -176,7 +176,10 @@ impl Control {
     /// Creations and first starts under way.
     fn provisioning(&self) -> usize {
         let starting = |engine: &&Engine| {
-            engine.state == State::Created && engine.started_at.is_none() && engine.condemned.is_none()
+            engine.is_engine()
+                && engine.state == State::Created
+                && engine.started_at.is_none()
+                && engine.condemned.is_none()
         };
         self.fleet.operations.creates().count() + self.fleet.engines.values().filter(starting).count()
     }
@@ -280,10 +283,16 @@ impl Control {
         wanted: Option<Arc<Wanted>>,
     ) -> Option<OpId> {
         let preferred = wanted.as_ref().and_then(|wanted| wanted.host_port);
-        let Taken { numbers, ports: held } = room
-            .taken
-            .get_or_insert_with(|| Taken { numbers: self.fleet.numbers(), ports: self.fleet.ports() });
+        let Taken { numbers, ports: held } = room.taken.get_or_insert_with(|| Taken {
+            numbers: self.fleet.numbers(),
+            ports: self.fleet.ports(self.now),
+        });
         let p2p = vpn.and_then(|vpn| self.port_to_carry(vpn, held));
+        if let Some(firm) = wanted.as_ref().and_then(|wanted| wanted.firm_port())
+            && (p2p == Some(firm) || !held.can_have(vpn, firm, &self.settings))
+        {
+            return None;
+        }
         let ports = if self.sabotage.is(Canary::PortsRepeat) {
             let http = *ports::http_range(vpn, &self.settings).start();
             Some(Ports { http, https: None, p2p })

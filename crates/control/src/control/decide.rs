@@ -36,19 +36,26 @@ impl Control {
         self.judge_emergency();
         self.judge_mending();
         self.review_attempts();
-        let may_act = in_sight && self.has_free_hand();
+        let free = in_sight && self.has_free_hand();
+        let may_act = free && !self.is_leaving();
         if may_act {
             self.settle_clashes();
         }
-        self.judge_ports();
-        self.judge_leaving();
+        if !self.is_leaving() {
+            self.judge_ports();
+            self.judge_leaving();
+        }
         let remedies = self.judge_engines();
         if may_act {
             self.carry_out(remedies);
         }
+        if free {
+            self.take_engines_along();
+        }
         self.seat_streams();
-        if in_sight {
+        if may_act {
             self.mend_vpns();
+            self.see_to_others();
             self.carry_out_deletions();
         }
         self.serve_orders(may_act);
@@ -223,17 +230,18 @@ impl Control {
             | Cause::ViewerWaits
             | Cause::SessionLost
             | Cause::StreamMoves
-            | Cause::NobodyWatches => {}
+            | Cause::NobodyWatches
+            | Cause::ReplacesUnhealthy
+            | Cause::Exit => {}
             Cause::Unhealthy => why.extend(lasting(engine.answers.unhealthy_since)),
-            Cause::Operator | Cause::VpnDrained | Cause::ReplacesUnhealthy => {
-                why.extend(engine.request.map(Why::Request));
-            }
+            Cause::Operator => why.extend(engine.request.map(Why::Request)),
+            Cause::VpnDrained => why.extend(vpn.and_then(|vpn| vpn.draining).map(Why::Request)),
         }
         why
     }
 
     /// What is known of an engine is too old to act on. One look at a time: another would tell no more.
-    fn look_before_acting(&mut self, id: ContainerId) {
+    pub(super) fn look_before_acting(&mut self, id: ContainerId) {
         if self.fleet.engines.get(&id).is_some_and(|engine| engine.inspecting.is_none()) {
             self.look_at(id, Cause::SomethingChanged);
         }

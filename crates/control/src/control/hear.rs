@@ -30,8 +30,8 @@ impl Control {
         if operation.fate != Fate::Open {
             return;
         }
-        if let Task::Create(create) = &operation.task {
-            return self.hear_create(&operation, create, outcome);
+        if let Some(creation) = operation.creation() {
+            return self.hear_create(&operation, creation, outcome);
         }
         if let Some(id) = operation.task.changes() {
             return self.hear_change(&operation, id, outcome);
@@ -57,7 +57,12 @@ impl Control {
             Task::Close => {}
             // Nothing sends these yet.
             // Heard above.
-            Task::Create(_) | Task::Start(_) | Task::Restart(_) | Task::Stop(_) | Task::Remove(_) => {}
+            Task::Create(_)
+            | Task::CreateOther(_)
+            | Task::Start(_)
+            | Task::Restart(_)
+            | Task::Stop(_)
+            | Task::Remove(_) => {}
         }
     }
 

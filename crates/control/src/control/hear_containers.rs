@@ -7,7 +7,7 @@ use crate::docker::{Facts, Listed, State};
 use crate::engine::Engine;
 use crate::event::{Outcome, ProbeReport, Report};
 use crate::ids::{ContainerId, OpId, VpnId};
-use crate::journal::{Expect, Subject, What, Why};
+use crate::journal::{Expect, What, Why};
 use crate::mark::Mark;
 use crate::operation::Fate;
 use crate::policy::offering::Standing;
@@ -19,7 +19,7 @@ impl Control {
     /// A container of ours is seen for the first time.
     pub(super) fn meet(&mut self, listed: &Listed) {
         let mut engine = Engine::new(listed, self.fleet.seat_of(listed), self.now);
-        let subject = Subject::Engine(Some(engine.id), engine.name.clone());
+        let subject = engine.subject();
         let creation = engine
             .created_by
             .and_then(|op| self.fleet.operations.get(op))
@@ -53,7 +53,7 @@ impl Control {
                 }
             }
         }
-        if engine.ports.is_none() {
+        if !engine.is_engine() && !engine.is_other() {
             self.write(subject, What::LabelsGarbled, vec![], Expect::Nothing);
         }
         self.newcomers |= creation.is_none();
@@ -151,8 +151,13 @@ impl Control {
             self.agenda.clear(Wake::AskFate(op));
         }
         self.fleet.gone.insert(id, self.now);
-        let why = foreign.then_some(Why::ForeignHand).into_iter().collect();
-        self.write(Subject::Engine(Some(id), engine.name), What::Gone, why, Expect::Nothing);
+        let asked = engine.request.map(Why::Request);
+        let why = [foreign.then_some(Why::ForeignHand), asked].into_iter().flatten().collect();
+        let subject = engine.subject();
+        self.write(subject.clone(), What::Gone, why, Expect::Nothing);
+        if let Some(op) = engine.request {
+            self.request_over(subject, op, Why::Reason("it is gone"));
+        }
         if foreign {
             self.foreign_act();
         }

@@ -192,6 +192,7 @@ impl Control {
         let what = match (vpn.last_port, reading.port) {
             (Some(last), Some(port)) if last != port => {
                 self.marks.hit(Mark::PortChanged);
+                vpn.port_changes_counted += 1;
                 vpn.port_changes.rotate_left(1);
                 vpn.port_changes[PORT_CHANGES_REMEMBERED - 1] = Some(self.now);
                 What::PortChanged(last, port)

@@ -195,6 +195,7 @@ impl Control {
         }
         vpn.witnesses = Witnesses::default();
         vpn.climbed = Climbed::default();
+        vpn.failures_counted += 1;
         // The port after a failure is compared with nothing from before it.
         vpn.port_epoch += 1;
         vpn.port = None;
@@ -274,6 +275,7 @@ impl Control {
             return;
         }
         self.emergency = holds.then_some(self.now);
+        self.failovers += u64::from(holds);
         let (mark, what, expect) = if holds {
             (Mark::EmergencyEntered, What::EmergencyEntered, Expect::Nothing)
         } else {

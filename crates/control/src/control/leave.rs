@@ -28,8 +28,13 @@ impl Control {
         let Some(engine) = self.fleet.engines.get_mut(&id) else { return };
         engine.leaving = Some(Leaving { cause, since: now, watched_since: None });
         let subject = Subject::Engine(Some(id), engine.name.clone());
+        let asked = engine.request.filter(|_| cause == Cause::Operator);
+        let drain = engine.seat.vpn().filter(|_| cause == Cause::VpnDrained);
+        let drain = drain.and_then(|vpn| self.fleet.vpns[vpn.index()].draining);
+        let asked = asked.or(drain).map(Why::Request);
+        let why = [Some(Why::Because(cause)), asked].into_iter().flatten().collect();
         let expect = Expect::GoneAt(now + self.settings.handoff);
-        self.write(subject, What::HandOff, vec![Why::Because(cause)], expect);
+        self.write(subject, What::HandOff, why, expect);
         self.dirty = true;
     }
 
@@ -49,9 +54,13 @@ impl Control {
         let mut kept = Vec::new();
         let mut leak = Vec::new();
         let mut drained = Vec::new();
+        let mut inhabited = BTreeSet::new();
         let mut wake = None;
         for engine in self.fleet.engines.values_mut() {
             let drains = engine.seat.vpn().is_some_and(|vpn| self.fleet.vpns[vpn.index()].draining.is_some());
+            if drains {
+                inhabited.extend(engine.seat.vpn());
+            }
             let (used, leaks) = (engine.is_used(now), engine.seat == Seat::Elsewhere && engine.is_engine());
             let counts_until = [engine.presumed_used_until, engine.leased_until];
             wake =
@@ -88,9 +97,22 @@ impl Control {
             self.marks.hit(Mark::VpnDrained);
             self.hand_off(id, Cause::VpnDrained);
         }
+        self.tell_of_drained_vpns(&inhabited);
         for id in leak {
             self.marks.hit(Mark::OutsiderHidden);
             self.hand_off(id, Cause::Leaks);
+        }
+    }
+
+    /// Says once that a VPN which a person drains has no engine left.
+    fn tell_of_drained_vpns(&mut self, inhabited: &BTreeSet<VpnId>) {
+        for at in 0..self.fleet.vpns.len() {
+            let vpn = &mut self.fleet.vpns[at];
+            let id = vpn.id;
+            if let Some(op) = vpn.draining.filter(|_| !vpn.drained && !inhabited.contains(&id)) {
+                vpn.drained = true;
+                self.request_over(self.vpn_subject(id), op, Why::Reason("no engine is left on it"));
+            }
         }
     }
 
@@ -211,7 +233,9 @@ impl Control {
             };
             // One on a VPN that is not healthy may wait for ever.
             let stuck = self.fleet.vpn_of(engine).is_some_and(|vpn| !vpn.is_healthy());
-            !stuck && (engine.leaving.is_some() || engine.operation.is_some() || unsettled)
+            engine.is_engine()
+                && !stuck
+                && (engine.leaving.is_some() || engine.operation.is_some() || unsettled)
         };
         let restless = coming || self.fleet.engines.values().any(moving);
         if restless || self.blind || self.in_unsettled_emergency() {

@@ -203,8 +203,8 @@ impl Control {
             self.agenda.set(Wake::AskFate(op), self.now + self.settings.ping_interval);
             return;
         }
-        if let Some(create) = operation.create() {
-            let target = Target::Name(create.name.clone());
+        if let Some(creation) = operation.creation() {
+            let target = Target::Name(creation.name().clone());
             self.send(Cause::FateUnknown, Action::Inspect(target), Task::InspectFate(op));
         } else if let Some(id) = operation.task.changes() {
             self.look_at(id, Cause::FateUnknown);

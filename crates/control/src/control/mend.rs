@@ -18,6 +18,7 @@ use crate::policy::{failover, verdict};
 use crate::time::Time;
 use crate::vpn::{Mending, Vpn};
 use alloc::vec;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 /// How long a VPN's container may take to stop by itself before it is killed.
@@ -196,7 +197,7 @@ impl Control {
         if vpn.network_epoch != epoch || vpn.current().is_none() {
             // Whatever runs there now has begun anew.
             self.marks.hit(Mark::StaleEpoch);
-            return;
+            return self.mended(id, "its network was replaced meanwhile");
         }
         if let Outcome::Refused(refusal) = outcome {
             let subject = self.vpn_subject(id);
@@ -242,23 +243,41 @@ impl Control {
                 self.write(subject, What::FateUnknown("restart", op), vec![], Expect::Nothing);
             }
         }
+        let came = match outcome {
+            Outcome::Done(_) => "it was carried out",
+            Outcome::Refused(_) => "it was refused",
+            Outcome::Unknown(_) => "nobody said whether it was carried out",
+        };
+        self.mended(id, came);
         self.inspect_vpn(id, Cause::SomethingChanged);
         self.dirty = true;
+    }
+
+    /// Nothing is being done about a VPN any more: a person who asked for it is told.
+    fn mended(&mut self, id: VpnId, came: &'static str) {
+        if let Some(op) = self.fleet.vpn_mut(id).request.take() {
+            self.request_over(self.vpn_subject(id), op, Why::Reason(came));
+        }
     }
 
     /// What was told of a tunnel has been read back, or not in time.
     pub(super) fn judge_mending(&mut self) {
         let now = self.now;
         let mut wake = Time::NEVER;
+        let mut read = Vec::new();
         for vpn in &mut self.fleet.vpns {
             let Some(Mending::ReadingBack { until }) = vpn.mending else { continue };
             if now >= until || vpn.is_healthy() || vpn.current().is_none() {
                 vpn.mending = None;
+                read.push((vpn.id, vpn.is_healthy()));
             } else {
                 wake = wake.min(until);
             }
         }
         self.wake_to_decide(wake);
+        for (id, healthy) in read {
+            self.mended(id, if healthy { "the VPN is healthy" } else { "the VPN is not healthy yet" });
+        }
     }
 
     /// When the ladder of the first failed VPN is next climbed, for whoever waits for it.

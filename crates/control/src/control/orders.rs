@@ -1,4 +1,5 @@
-//! Orders: engines that clients ask for, from the request to the moment when one is handed out.
+//! Orders: engines, and containers of other kinds, that clients ask for, from the request to the moment when one is
+//! handed out. What is particular to the other kinds is in `others`.
 //!
 //! Clients have little patience, and creating may take longer than they wait. So each is answered within
 //! [`PATIENCE`], creation goes on without him, and the very engine is given to the next who asks for the same.
@@ -6,21 +7,22 @@
 //! over.
 
 use super::Control;
+use super::others::Published;
 use crate::canary::Canary;
 use crate::command::Cause;
 use crate::docker::State;
 use crate::engine::Engine;
 use crate::ids::{ContainerId, OpId, RequestId, VpnId};
-use crate::journal::{Expect, Subject, What};
+use crate::journal::{Expect, What};
 use crate::mark::Mark;
 use crate::message::Message;
 use crate::policy::offering::{Reason, Standing};
 use crate::policy::placement;
-use crate::request::{Reply, Wanted};
+use crate::request::{OtherWanted, Reply, Wanted};
 use crate::snapshot::{BlockedCode, BlockedView};
 use crate::time::Time;
 use alloc::collections::VecDeque;
-use alloc::string::ToString;
+use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec;
 use core::time::Duration;
@@ -32,25 +34,36 @@ const LEASE: Duration = Duration::from_secs(120);
 /// When it is worth asking again for an engine that is being created.
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 
-/// Engines that have been asked for and not been handed out, the oldest first. Each needs a seat, so there are no
-/// more of them than the limit allows.
+/// What has been asked for and not been handed out, the oldest first. Each engine needs a seat, so there are no more of
+/// them than the limit allows; of the other kinds no more than [`super::others::OTHERS_ORDERED_MAX`].
 #[derive(Default, Debug)]
-pub(super) struct Orders(VecDeque<Order>);
+pub(super) struct Orders(pub(super) VecDeque<Order>);
+
+/// What somebody wants.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Wish {
+    /// An engine.
+    Engine(Arc<Wanted>),
+    /// A container of another kind.
+    Other(Arc<OtherWanted>),
+}
 
 #[derive(Clone, Debug)]
-struct Order {
-    wanted: Arc<Wanted>,
+pub(super) struct Order {
+    pub(super) wish: Wish,
     /// Who waits for it.
-    client: Option<Client>,
+    pub(super) client: Option<Client>,
     /// The operation that creates it, once it was sent.
-    op: Option<OpId>,
+    pub(super) op: Option<OpId>,
+    /// What a container of another kind publishes, once that operation was sent.
+    pub(super) published: Published,
     /// Without a client it is forgotten then.
     kept_until: Time,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Client {
-    request: RequestId,
+pub(super) struct Client {
+    pub(super) request: RequestId,
     answer_by: Time,
 }
 
@@ -73,32 +86,47 @@ impl Control {
         self.messages.push_back(Message::Answer { request, reply });
     }
 
-    /// A client asks for an engine.
-    pub(super) fn hear_order(&mut self, request: RequestId, wanted: &Arc<Wanted>) {
+    /// A client asks for an engine, or for a container of another kind.
+    pub(super) fn hear_order(&mut self, request: RequestId, wish: Wish) {
         let answer_by = self.now + PATIENCE;
         let client = Some(Client { request, answer_by });
         self.wake_to_decide(answer_by);
         self.dirty = true;
-        let unclaimed =
-            self.orders.0.iter_mut().find(|order| order.client.is_none() && order.wanted == *wanted);
+        let unclaimed = self.orders.0.iter_mut().find(|order| order.client.is_none() && order.wish == wish);
         if let Some(order) = unclaimed {
             self.marks.hit(Mark::OrderTakenUp);
             order.client = client;
             return;
         }
-        if let Some(blocked) = self.blocked_for_order() {
+        if let Some(blocked) = self.blocked_for_order(&wish) {
             return self.refuse_order(request, blocked);
         }
-        let order = Order { wanted: wanted.clone(), client, op: None, kept_until: answer_by + LEASE };
-        self.orders.0.push_back(order);
+        if let Some(reply) = self.port_refused(&wish) {
+            return self.answer(request, reply);
+        }
+        let kept_until = answer_by + LEASE;
+        self.orders.0.push_back(Order { wish, client, op: None, published: Arc::from([]), kept_until });
+    }
+
+    /// Why what somebody wants cannot be created now.
+    fn blocked_for(&self, wish: &Wish) -> Option<BlockedView> {
+        match wish {
+            Wish::Engine(_) => self.blocked_now(),
+            // Neither VPNs nor breakers nor the limit are about it.
+            Wish::Other(_) => self.cannot_act(),
+        }
     }
 
     /// Why no further order can be taken. Those that wait for their turn will need a seat, too.
-    fn blocked_for_order(&self) -> Option<BlockedView> {
-        if let Some(blocked) = self.blocked_now() {
+    fn blocked_for_order(&self, wish: &Wish) -> Option<BlockedView> {
+        if let Some(blocked) = self.blocked_for(wish) {
             return Some(blocked);
         }
-        let waiting = self.orders.0.iter().filter(|order| order.op.is_none()).count();
+        if let Wish::Other(_) = wish {
+            return self.too_many_others();
+        }
+        let waits = |order: &&Order| order.op.is_none() && matches!(order.wish, Wish::Engine(_));
+        let waiting = self.orders.0.iter().filter(waits).count();
         let (_, limit) = self.targets();
         (waiting > 0 && self.fleet.occupying() + waiting >= limit).then(|| BlockedView {
             code: BlockedCode::MaxCapacity,
@@ -107,21 +135,41 @@ impl Control {
         })
     }
 
+    /// Why nothing can have a port that it must have: nobody can say when that will be free.
+    fn port_refused(&self, wish: &Wish) -> Option<Reply> {
+        let wanted = match wish {
+            Wish::Engine(wanted) => wanted,
+            Wish::Other(wanted) => return self.settle_ports(wanted).err(),
+        };
+        let port = wanted.firm_port()?;
+        let held = self.fleet.ports(self.now);
+        let healthy = self.fleet.vpns.iter().filter(|vpn| vpn.is_healthy()).map(|vpn| Some(vpn.id));
+        let own = self.fleet.vpns.is_empty().then_some(None);
+        let mut places = healthy.chain(own);
+        if places.any(|vpn| held.can_have(vpn, port, &self.settings)) {
+            return None;
+        }
+        self.marks.hit(Mark::PortRefused);
+        let message = format!(
+            "port {port} is taken, or no healthy VPN's range has it: name another port, or none to be given one"
+        );
+        Some(Reply::Refused { code: "port_taken", message: Arc::from(message) })
+    }
+
     fn refuse_order(&mut self, request: RequestId, blocked: BlockedView) {
         self.marks.hit(Mark::OrderBlocked);
         let BlockedView { code, message, until } = blocked;
-        let should_wait = match code {
-            BlockedCode::DockerUnavailable
-            | BlockedCode::VpnDisconnected
-            | BlockedCode::OnProbation
-            | BlockedCode::BacksOff
-            | BlockedCode::CircuitBreaker
-            | BlockedCode::BeingCreated
-            | BlockedCode::Passive => true,
-            // Nothing that acefleet does will change it.
-            BlockedCode::MaxCapacity => false,
-        };
-        self.answer(request, Reply::Blocked { code, message, until, can_retry: true, should_wait });
+        let (can_retry, should_wait) = (code.can_retry(), code.should_wait());
+        self.answer(request, Reply::Blocked { code, message, until, can_retry, should_wait });
+    }
+
+    /// No order is served any more: whoever waits is told why.
+    pub(super) fn refuse_orders(&mut self, blocked: &BlockedView) {
+        for order in core::mem::take(&mut self.orders.0) {
+            if let Some(client) = order.client {
+                self.refuse_order(client.request, blocked.clone());
+            }
+        }
     }
 
     /// Looks what has become of every order: creates, hands out, and answers those whose time is up.
@@ -143,19 +191,39 @@ impl Control {
     /// Serves one order; what is left of it stays.
     fn serve(&mut self, mut order: Order, may_act: bool) -> Option<Order> {
         if let Some(op) = order.op {
-            match self.progress(op) {
-                Progress::Comes => {}
-                Progress::Runs(engine) => return self.hand_out(order, engine),
-                Progress::Lost => {
+            match (self.progress(op), &order.wish) {
+                (Progress::Comes, _) => {}
+                (Progress::Runs(engine), _) => return self.hand_out(order, engine),
+                (Progress::Lost, Wish::Other(_)) => {
+                    self.lose_other(&order);
+                    return None;
+                }
+                (Progress::Lost, Wish::Engine(_)) => {
                     self.marks.hit(Mark::OrderFails);
                     order.op = None;
                 }
             }
         }
         if order.op.is_none() && may_act {
-            let blocked = self.blocked_now();
+            let blocked = self.blocked_for(&order.wish);
             match (blocked, order.client) {
-                (None, _) => order.op = self.create_ordered(&order.wanted),
+                (None, client) => {
+                    if let Some(reply) = self.port_refused(&order.wish) {
+                        // Somebody else was faster.
+                        if let Some(client) = client {
+                            self.answer(client.request, reply);
+                        }
+                        return None;
+                    }
+                    match &order.wish {
+                        Wish::Engine(wanted) => order.op = self.create_ordered(wanted),
+                        Wish::Other(wanted) => {
+                            if let Some((op, published)) = self.create_other(wanted) {
+                                (order.op, order.published) = (Some(op), published);
+                            }
+                        }
+                    }
+                }
                 (Some(blocked), Some(client)) => {
                     if blocked.code == BlockedCode::MaxCapacity {
                         // Whoever asks again may find a place.
@@ -171,9 +239,14 @@ impl Control {
             self.marks.hit(Mark::OrderWaits);
             order.client = None;
             order.kept_until = self.now + LEASE;
-            let blocked = self.blocked_now().filter(|_| order.op.is_none()).unwrap_or_else(|| BlockedView {
+            let blocked = self.blocked_for(&order.wish).filter(|_| order.op.is_none());
+            let what = match &order.wish {
+                Wish::Engine(_) => "engine",
+                Wish::Other(_) => "container",
+            };
+            let blocked = blocked.unwrap_or_else(|| BlockedView {
                 code: BlockedCode::BeingCreated,
-                message: "the engine is being created: ask again, and get this very one".to_string(),
+                message: format!("the {what} is being created: ask again, and get this very one"),
                 until: self.now + ASK_AGAIN,
             });
             let BlockedView { code, message, until } = blocked;
@@ -181,10 +254,18 @@ impl Control {
             self.answer(client.request, reply);
         }
         if order.client.is_none() && order.kept_until <= self.now {
-            self.marks.hit(Mark::OrderUnclaimed);
-            return None;
+            return self.unclaimed(&order);
         }
         Some(order)
+    }
+
+    /// Nobody came back for what was asked for: an engine is one like any other now, anything else goes.
+    fn unclaimed(&mut self, order: &Order) -> Option<Order> {
+        self.marks.hit(Mark::OrderUnclaimed);
+        if let Wish::Other(_) = order.wish {
+            self.abandon_other(order);
+        }
+        None
     }
 
     fn progress(&self, op: OpId) -> Progress {
@@ -213,20 +294,23 @@ impl Control {
         let now = self.now;
         let engine = self.fleet.engines.get_mut(&id)?;
         let Some(client) = order.client else {
-            if engine.leased_until.is_none() {
+            if engine.is_engine() && engine.leased_until.is_none() {
                 order.kept_until = now + LEASE;
                 engine.leased_until = Some(order.kept_until);
             }
             if order.kept_until <= now {
-                self.marks.hit(Mark::OrderUnclaimed);
-                return None;
+                return self.unclaimed(&order);
             }
             return Some(order);
         };
+        let (name, subject) = (engine.name.clone(), engine.subject());
+        if let Wish::Other(_) = order.wish {
+            self.hand_out_other(&order, client, id, name);
+            return None;
+        }
         engine.leased_until = Some(now + LEASE);
         self.marks.hit(Mark::OrderAnswered);
-        let (name, ports) = (engine.name.clone(), engine.ports?);
-        let subject = Subject::Engine(Some(id), name.clone());
+        let ports = engine.ports?;
         self.write(subject, What::HandedOut, vec![], Expect::NextLook(now + LEASE));
         self.answer(client.request, Reply::Provisioned { container_id: id, name, ports });
         self.wake_to_decide(now + LEASE);

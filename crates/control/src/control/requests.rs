@@ -4,12 +4,14 @@
 //! Engines that clients ask for are in `orders`.
 
 use super::Control;
+use super::orders::Wish;
 use crate::command::Cause;
 use crate::engine::{Changing, Engine};
 use crate::ids::{ContainerId, OpId, RequestId, VpnId};
 use crate::journal::{Expect, Subject, What, Why};
 use crate::mark::Mark;
 use crate::request::{Reply, Request};
+use crate::snapshot::PassiveWhy;
 use crate::vpn::Vpn;
 use alloc::format;
 use alloc::string::ToString;
@@ -20,20 +22,26 @@ use core::time::Duration;
 
 impl Control {
     pub(super) fn hear_request(&mut self, request: RequestId, what: &Request) {
+        if let Some(reply) = self.comes_too_late(what) {
+            return self.answer(request, reply);
+        }
         let reply = match what {
-            Request::Provision(wanted) => return self.hear_order(request, wanted),
+            Request::Provision(wanted) => return self.hear_order(request, Wish::Engine(wanted.clone())),
+            Request::ProvisionOther(wanted) => return self.hear_order(request, Wish::Other(wanted.clone())),
             Request::Scale(minimum) => self.scale(*minimum),
             Request::CollectGarbage => self.collect_garbage(),
             Request::Delete(id) => self.delete(*id),
             Request::Drain(id) => self.drain(*id),
             Request::Undrain(id) => self.undrain(*id),
             Request::Replace(id) => self.replace(*id),
-            Request::BounceVpn(vpn) => self.mend(*vpn, Self::bounce_vpn),
-            Request::RestartVpn(vpn) => self.mend(*vpn, Self::restart_vpn),
+            Request::BounceVpn(vpn) => self.mend(*vpn, "bouncing", Self::bounce_vpn),
+            Request::RestartVpn(vpn) => self.mend(*vpn, "restarting", Self::restart_vpn),
             Request::DrainVpn(vpn) => self.drain_vpn(*vpn),
             Request::UndrainVpn(vpn) => self.undrain_vpn(*vpn),
             Request::StreamStarted(announcement) => self.hear_announced(announcement),
             Request::StreamEnded(ending) => self.hear_ended(ending),
+            Request::StopStream(id) => self.stop_stream(id),
+            Request::MoveStream { stream, engine } => self.move_stream(stream, *engine),
             Request::ResetBreaker(which) => {
                 self.reset_breakers(*which);
                 Reply::Done
@@ -59,7 +67,9 @@ impl Control {
             return refused("last_vpn", "no other VPN could take over: mend or undrain another one first");
         }
         let op = self.accept(self.vpn_subject(id), "draining", Expect::Nothing);
-        self.fleet.vpn_mut(id).draining = Some(op);
+        let vpn = self.fleet.vpn_mut(id);
+        vpn.draining = Some(op);
+        vpn.drained = false;
         Reply::Accepted(op)
     }
 
@@ -68,11 +78,17 @@ impl Control {
         if !self.knows_vpn(id) {
             return Reply::NotFound;
         }
-        if self.fleet.vpn(id).draining.is_none() {
+        let vpn = self.fleet.vpn_mut(id);
+        let Some(drain) = vpn.draining.take() else {
             return refused("not_drained", "it is not being drained: there is nothing to undo");
-        }
+        };
+        let told = vpn.drained;
         let op = self.accept(self.vpn_subject(id), "undraining", Expect::Refill);
-        self.fleet.vpn_mut(id).draining = None;
+        let used_again = Why::Reason("it is used again");
+        if !told {
+            self.request_over(self.vpn_subject(id), drain, used_again.clone());
+        }
+        self.request_over(self.vpn_subject(id), op, used_again);
         Reply::Accepted(op)
     }
 
@@ -81,27 +97,39 @@ impl Control {
     }
 
     /// Something is done to a VPN because a person asks for it.
-    fn mend(&mut self, vpn: VpnId, how: fn(&mut Self, VpnId, Cause) -> Option<OpId>) -> Reply {
+    fn mend(
+        &mut self,
+        vpn: VpnId,
+        what: &'static str,
+        how: fn(&mut Self, VpnId, Cause) -> Option<OpId>,
+    ) -> Reply {
         if !self.knows_vpn(vpn) {
             return Reply::NotFound;
         }
         if let Some(reply) = self.unavailable() {
             return reply;
         }
-        how(self, vpn, Cause::Operator).map_or_else(
-            || {
-                let why =
-                    "a VPN is being mended already, or this one has no container: try again in a minute";
-                refused("vpn_busy", why)
-            },
-            Reply::Accepted,
-        )
+        let Some(op) = how(self, vpn, Cause::Operator) else {
+            let why = "a VPN is being mended already, or this one has no container: try again in a minute";
+            return refused("vpn_busy", why);
+        };
+        self.fleet.vpn_mut(vpn).request = Some(op);
+        self.write(self.vpn_subject(vpn), What::Requested(what, op), vec![], Expect::Nothing);
+        Reply::Accepted(op)
     }
 
     /// Why nothing that changes a container can be begun now.
     fn unavailable(&self) -> Option<Reply> {
-        if self.passive_until().is_some() {
-            let why = "passive, because somebody else creates and removes our containers: stop that first";
+        if let Some(passive) = self.passive() {
+            let why = match passive.why {
+                PassiveWhy::ForeignHand => {
+                    "passive, because somebody else creates and removes our containers: stop that first"
+                }
+                PassiveWhy::Rebuilds => {
+                    "passive, because acefleet's core has broken several times: try again in ten minutes, and report \
+                     what the journal says of it"
+                }
+            };
             return Some(Reply::Unavailable(why.to_string()));
         }
         let blind = !self.docker.reachable() || !self.sight.clear();
@@ -109,7 +137,7 @@ impl Control {
     }
 
     /// An id for what follows from a request, so that it can be followed in the journal.
-    fn accept(&mut self, subject: Subject, what: &'static str, expect: Expect) -> OpId {
+    pub(super) fn accept(&mut self, subject: Subject, what: &'static str, expect: Expect) -> OpId {
         self.sequence += 1;
         let op = OpId { life: self.life, seq: self.sequence };
         self.write(subject, What::Requested(what, op), vec![], expect);
@@ -117,8 +145,22 @@ impl Control {
         op
     }
 
+    /// Nothing further follows from a request.
+    pub(super) fn request_over(&mut self, subject: Subject, op: OpId, why: Why) {
+        self.write(subject, What::RequestOver(op), vec![why], Expect::Nothing);
+    }
+
+    /// What a person asked for last about an engine is what its end follows from.
+    fn follow(&mut self, id: ContainerId, op: OpId) {
+        let Some(subject) = self.subject_of(id) else { return };
+        let before = self.fleet.engines.get_mut(&id).and_then(|engine| engine.request.replace(op));
+        if let Some(before) = before {
+            self.request_over(subject, before, Why::Reason("something else was asked for"));
+        }
+    }
+
     fn subject_of(&self, id: ContainerId) -> Option<Subject> {
-        self.fleet.engines.get(&id).map(|engine| Subject::Engine(Some(id), engine.name.clone()))
+        self.fleet.engines.get(&id).map(Engine::subject)
     }
 
     /// The minimum is another one, within the limit; what is then too much and idle goes now.
@@ -146,25 +188,27 @@ impl Control {
         }
         self.marks.hit(Mark::OperatorRemoves);
         let op = self.accept(subject, "removal", Expect::Removal);
+        self.follow(id, op);
         if let Some(engine) = self.fleet.engines.get_mut(&id) {
             engine.condemned = Some(Cause::Operator);
-            engine.request = Some(op);
         }
         Reply::Accepted(op)
     }
 
-    /// Containers that a person has asked to be removed are. `repair` sees to engines; this to whatever else is ours.
+    /// Containers that a person has asked to be removed are. `repair` sees to engines that have to go for other
+    /// reasons; this to whatever else is ours.
     pub(super) fn carry_out_deletions(&mut self) {
-        let due = |engine: &&Engine| {
-            engine.condemned == Some(Cause::Operator)
-                && engine.operation.is_none()
-                && engine.retry.wait(self.now).is_none()
+        let goes = |engine: &Engine| {
+            engine.condemned.filter(|cause| *cause == Cause::Operator || !engine.is_engine())
         };
-        let due: Vec<_> = self.fleet.engines.values().filter(due).map(|engine| engine.id).collect();
-        for id in due {
-            self.apply(id, Changing::Removing, Cause::Operator);
+        let due = self.fleet.engines.values().filter_map(|engine| {
+            let free = engine.operation.is_none() && engine.retry.wait(self.now).is_none();
+            Some((engine.id, goes(engine).filter(|_| free)?))
+        });
+        for (id, cause) in due.collect::<Vec<_>>() {
+            self.apply(id, Changing::Removing, cause);
         }
-        let waits = self.fleet.engines.values().filter(|engine| engine.condemned == Some(Cause::Operator));
+        let waits = self.fleet.engines.values().filter(|engine| goes(engine).is_some());
         let next = waits.filter_map(|engine| engine.retry.wait(self.now)).min();
         if let Some(at) = next {
             self.wake_to_decide(at);
@@ -190,17 +234,15 @@ impl Control {
         if let Some(reply) = self.cannot_leave(id) {
             return reply;
         }
-        self.leave(id, "draining")
+        self.leave(id, "draining").map_or(Reply::NotFound, Reply::Accepted)
     }
 
-    fn leave(&mut self, id: ContainerId, what: &'static str) -> Reply {
-        let Some(subject) = self.subject_of(id) else { return Reply::NotFound };
+    fn leave(&mut self, id: ContainerId, what: &'static str) -> Option<OpId> {
+        let subject = self.subject_of(id)?;
         let op = self.accept(subject, what, Expect::GoneAt(self.now + self.settings.handoff));
-        if let Some(engine) = self.fleet.engines.get_mut(&id) {
-            engine.request = Some(op);
-        }
+        self.follow(id, op);
         self.hand_off(id, Cause::Operator);
-        Reply::Accepted(op)
+        Some(op)
     }
 
     fn undrain(&mut self, id: ContainerId) -> Reply {
@@ -217,10 +259,11 @@ impl Control {
             }
             None => return refused("not_drained", "it is not on its way out: there is nothing to undo"),
         }
-        let op = self.accept(subject, "keeping", Expect::Nothing);
+        let op = self.accept(subject.clone(), "keeping", Expect::Nothing);
         self.call_back(id, Why::Request(op));
-        if let Some(engine) = self.fleet.engines.get_mut(&id) {
-            engine.request = None;
+        let drain = self.fleet.engines.get_mut(&id).and_then(|engine| engine.request.take());
+        for over in [drain, Some(op)].into_iter().flatten() {
+            self.request_over(subject.clone(), over, Why::Reason("it stays"));
         }
         Reply::Accepted(op)
     }
@@ -236,15 +279,15 @@ impl Control {
         let engine = self.fleet.engines.get(&id);
         let vpn = engine.and_then(|engine| engine.seat.vpn());
         let healthy = vpn.map_or(self.fleet.vpns.is_empty(), |vpn| self.fleet.vpn(vpn).is_healthy());
-        let reply = self.leave(id, "replacement");
+        let Some(op) = self.leave(id, "replacement") else { return Reply::NotFound };
         if healthy && self.may_provision(&room) {
-            self.create_on(vpn, Cause::Operator, &mut room, None);
+            self.create_on(vpn, Cause::Operator, &mut room, Some(&Why::Request(op)));
         }
-        reply
+        Reply::Accepted(op)
     }
 }
 
 /// A refusal that says what to do.
-fn refused(code: &'static str, message: &'static str) -> Reply {
+pub(super) fn refused(code: &'static str, message: &'static str) -> Reply {
     Reply::Refused { code, message: Arc::from(message) }
 }

@@ -14,7 +14,6 @@ use crate::policy::{offering, streams};
 use crate::stream::{Session, Stream};
 use alloc::string::ToString;
 use alloc::sync::Arc;
-use alloc::vec;
 use alloc::vec::Vec;
 
 impl Control {
@@ -52,14 +51,19 @@ impl Control {
         if before.is_some() {
             stream.retry.succeeded();
         }
+        let asked = stream.request.take();
         let id = stream.id.clone();
         self.route(&id, Some(session));
         self.reseat(&id);
         if let Some(before) = before {
-            self.let_go(&before, Cause::StreamMoves);
+            self.let_go(&before, asked.map_or(Cause::StreamMoves, |_| Cause::Operator));
         }
         if let Some(name) = self.fleet.engines.get(&engine).map(|engine| engine.name.clone()) {
-            self.write(Subject::Stream(id), What::StreamPlays(name), vec![], Expect::Nothing);
+            let why = asked.map(Why::Request).into_iter().collect();
+            self.write(Subject::Stream(id.clone()), What::StreamPlays(name), why, Expect::Nothing);
+        }
+        if let Some(asked) = asked {
+            self.request_over(Subject::Stream(id), asked, Why::Reason("it is played there"));
         }
         self.ask_sessions_soon();
     }
@@ -69,13 +73,14 @@ impl Control {
         let Some(opening) = stream.opening.take() else { return };
         stream.tried.insert(opening.at.engine);
         stream.said = Some(said.clone());
-        let id = stream.id.clone();
+        let (id, asked) = (stream.id.clone(), stream.request);
         self.marks.hit(Mark::OpenAnotherEngine);
         self.reseat(&id);
         if let Some(name) = self.fleet.engines.get(&opening.at.engine).map(|engine| engine.name.clone()) {
-            let why = vec![Why::Quoted(said)];
-            self.write(Subject::Stream(id), What::OpenFailed(name), why, Expect::Nothing);
+            let why = [Why::Quoted(said)].into_iter().chain(asked.map(Why::Request)).collect();
+            self.write(Subject::Stream(id.clone()), What::OpenFailed(name), why, Expect::Nothing);
         }
+        self.note_not_moved(&id, Why::Reason("the engine could not open it"));
     }
 
     /// Asks how every session is, and excuses the silence of engines that are not well.
@@ -119,9 +124,9 @@ impl Control {
         session.asking = None;
         match outcome {
             Outcome::Done(Report::Session(report)) => {
-                if session.observe(report, now) {
-                    self.revision += 1;
-                }
+                session.observe(report, now);
+                // An equal report is a sample like any other.
+                self.revision += 1;
             }
             Outcome::Done(Report::SessionUnknown) => {
                 session.broken = true;

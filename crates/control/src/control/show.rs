@@ -10,13 +10,14 @@ use crate::policy::ladder::Next;
 use crate::policy::offering::{Reason, Standing};
 use crate::policy::{failover, forwarding, scaling, verdict};
 use crate::snapshot::{
-    BlockedCode, BlockedView, Capacity, EmergencyView, EngineHealth, EngineView, Overall, PassiveView,
-    Snapshot, VpnView,
+    BlockedCode, BlockedView, Capacity, ContainerView, Counts, EmergencyView, EngineHealth, EngineView,
+    Overall, Snapshot, VpnView,
 };
 use crate::time::Time;
 use crate::vpn::Vpn;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -61,6 +62,7 @@ impl Control {
             overall: self.overall(capacity),
             capacity,
             engines,
+            containers: self.containers(),
             docker_reachable: self.docker.reachable(),
             ready: !self.sight.opening,
             suspects_itself: self.blind,
@@ -68,7 +70,12 @@ impl Control {
                 .map(|kind| (kind, self.breakers.of(kind).clone()))
                 .to_vec(),
             last_creation_failure: self.breakers.general.last_failure(),
-            passive: self.passive_view(),
+            passive: self.passive(),
+            counts: Counts {
+                stale_streams: self.stale_streams,
+                failovers: self.failovers,
+                journal: self.journal.counts().collect(),
+            },
         }
     }
 
@@ -95,7 +102,8 @@ impl Control {
             self.waits_for_vpn(engine),
             self.waits_for_a_person(engine),
             docker_is_back,
-            self.passive_until(),
+            self.passive().map(|passive| passive.until),
+            Some(self.settles_at).filter(|at| *at > self.now),
         ];
         looks.into_iter().flatten().min().map(|at| at.max(self.now))
     }
@@ -133,6 +141,10 @@ impl Control {
             host: vpn.map_or_else(|| engine.name.clone(), |vpn| vpn.name().clone()),
             port: ports.http,
             labels: engine.labels.clone(),
+            image: engine.image.clone(),
+            created_at: engine.created_at,
+            started_at: engine.started_at,
+            published: engine.published.clone(),
             forwarded: vpn.is_some_and(|vpn| carriers[vpn.id.index()] == Some(engine.id)),
             p2p_port: ports.p2p,
             first_seen: engine.first_seen,
@@ -150,22 +162,57 @@ impl Control {
             leased_until: engine.leased_until.filter(|_| engine.is_leased(self.now)),
             last_cache_cleanup: engine.cache.cleared_at,
             cache_size_bytes: engine.cache.bytes,
+            replacing: self.is_being_replaced(engine),
+            request: engine.request,
         })
     }
 
+    /// What is ours and no engine.
+    fn containers(&self) -> Vec<ContainerView> {
+        let others = self.fleet.engines.values().filter(|container| !container.is_engine());
+        let view = |container: &Engine| ContainerView {
+            id: container.id,
+            name: container.name.clone(),
+            image: container.image.clone(),
+            created_at: container.created_at,
+            started_at: container.started_at,
+            state: container.state,
+            labels: container.labels.clone(),
+            published: container.published.clone(),
+        };
+        let mut views: Vec<_> = others.map(view).collect();
+        views.sort_by(|one, other| one.name.cmp(&other.name));
+        views
+    }
+
+    /// Its time to answer again is over, or it goes for that.
+    fn is_being_replaced(&self, engine: &Engine) -> bool {
+        let Some(since) = engine.answers.unhealthy_since else { return false };
+        let over = self.now.since(since) >= self.settings.health_unhealthy_grace_period;
+        // At a limit it goes before its time is over.
+        engine.condemned.is_some() || (over && engine.standing == Standing::Hidden(Reason::Unhealthy))
+    }
+
     fn vpn_view(&self, vpn: &Vpn, (engines, offered): (usize, usize)) -> VpnView {
+        let make = vpn.make.as_ref();
         let stable_at = vpn.stable_at(self.now, self.settings.vpn_recovery_stabilization);
         VpnView {
             id: vpn.id,
             container_name: vpn.name().clone(),
             container_id: vpn.container_id(),
             state: vpn.container_state(),
+            image: make.map_or_else(|| Arc::from(""), |make| make.image.clone()),
+            created_at: make.map(|make| make.created_at),
+            started_at: vpn.started_at(),
+            published: make.map_or_else(|| Arc::from([]), |make| make.published.clone()),
             docker_health: vpn.health(),
             verdict: vpn.verdict,
             verdict_since: vpn.verdict_since,
             doubt: vpn.doubt.map(|(doubt, _)| verdict::Doubt::why(doubt).to_string()),
             double_check: vpn.checked.map(|checked| (checked.connected, checked.asked)),
             forwarded_port: vpn.port(self.now, self.settings.gluetun_port_cache_ttl),
+            port_changes: vpn.port_changes_counted,
+            failures: vpn.failures_counted,
             port_flaps: forwarding::flaps(vpn, self.now),
             public_address: vpn.public_address.clone(),
             control_server: vpn.control_server,
@@ -210,29 +257,36 @@ impl Control {
         }
     }
 
-    fn passive_view(&self) -> Option<PassiveView> {
-        let until = self.passive_until()?;
-        self.hand.since().map(|since| PassiveView { since, until })
-    }
-
     /// Why no engine could be created now, for whoever asks for one.
     pub(super) fn blocked_now(&self) -> Option<BlockedView> {
         self.blocked_view(self.capacity(&[]))
     }
 
-    pub(super) fn blocked_view(&self, capacity: Capacity) -> Option<BlockedView> {
+    fn next_look(&self) -> Time {
         let next_look = [self.agenda.when(Wake::Ping), self.agenda.when(Wake::List)];
-        let next_look = next_look.into_iter().flatten().min().unwrap_or(self.now);
+        next_look.into_iter().flatten().min().unwrap_or(self.now)
+    }
+
+    /// Why nothing at all is done to containers now, of whatever kind.
+    pub(super) fn cannot_act(&self) -> Option<BlockedView> {
+        let view = |code, message: String, until| Some(BlockedView { code, message, until });
+        if let Some(blocked) = self.blocked_by_exit() {
+            return Some(blocked);
+        }
+        if !self.docker.reachable() || !self.sight.clear() {
+            return view(BlockedCode::DockerUnavailable, "Docker does not answer".into(), self.next_look());
+        }
+        let passive = self.passive()?;
+        view(BlockedCode::Passive, passive.why.describe().into(), passive.until)
+    }
+
+    pub(super) fn blocked_view(&self, capacity: Capacity) -> Option<BlockedView> {
+        if let Some(blocked) = self.cannot_act() {
+            return Some(blocked);
+        }
+        let next_look = self.next_look();
         let unhealthy = !self.fleet.vpns.is_empty() && !self.fleet.vpns.iter().any(Vpn::is_healthy);
         let view = |code, message: String, until| Some(BlockedView { code, message, until });
-        if !self.docker.reachable() || !self.sight.clear() {
-            return view(BlockedCode::DockerUnavailable, "Docker does not answer".into(), next_look);
-        }
-        if let Some(until) = self.passive_until() {
-            let message =
-                "somebody else creates and removes our containers: nothing is done until that stops";
-            return view(BlockedCode::Passive, message.into(), until);
-        }
         if unhealthy || self.blocked == Some(Blocked::NoHealthyVpn) {
             let inspections = self.fleet.vpns.iter().map(|vpn| self.agenda.when(Wake::InspectVpn(vpn.id)));
             let until = inspections.flatten().min().unwrap_or(next_look);
@@ -264,7 +318,7 @@ impl Control {
         if capacity.offered == 0 && (self.sight.opening || capacity.desired > 0) {
             return Overall::Unavailable;
         }
-        let passive = self.passive_until().is_some();
+        let passive = self.passive().is_some();
         let troubled = !self.docker.reachable() || self.blind || passive || vpns.iter().any(Vpn::is_failed);
         if troubled || capacity.offered < capacity.desired { Overall::Degraded } else { Overall::Healthy }
     }

@@ -52,6 +52,7 @@ impl Control {
             started_at: stream.started_at,
             ended,
             report: session.and_then(|session| session.report.clone()),
+            reported_at: session.and_then(|session| session.reported_at),
             watching,
             waiting: stream.viewers.len() - watching,
         })

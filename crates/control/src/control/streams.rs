@@ -7,7 +7,7 @@ use super::Control;
 use crate::canary::Canary;
 use crate::command::{Action, Address, Cause};
 use crate::engine::{Changing, Engine};
-use crate::ids::{ContainerId, Name, SessionId};
+use crate::ids::{ContainerId, Name, OpId, SessionId};
 use crate::journal::{Expect, Subject, What, Why};
 use crate::mark::Mark;
 use crate::message::Message;
@@ -110,6 +110,7 @@ impl Control {
             Some(_) => return,
         };
         self.marks.hit(Mark::StreamStale);
+        self.stale_streams += 1;
         self.end_stream(id, why);
     }
 
@@ -137,6 +138,7 @@ impl Control {
         if engine.is_none_or(|engine| !engine.may_keep_streams() || !same(engine.started_at)) {
             stream.opening = None;
             self.reseat(id);
+            self.note_not_moved(id, Why::Reason("the engine may not play it any more"));
         }
     }
 
@@ -215,7 +217,7 @@ impl Control {
         }
     }
 
-    fn engine_for(&self, tried: &BTreeSet<ContainerId>, overcommits: bool) -> Option<ContainerId> {
+    pub(super) fn engine_for(&self, tried: &BTreeSet<ContainerId>, overcommits: bool) -> Option<ContainerId> {
         let seats_each = self.settings.max_streams_per_engine;
         let search = Search { seats_each, overcommits, tried, now: self.now };
         // A port that flaps makes no engine the better one.
@@ -226,7 +228,7 @@ impl Control {
         chosen.map(|engine| engine.id)
     }
 
-    fn open(&mut self, id: &Arc<str>, engine: ContainerId, cause: Cause) {
+    pub(super) fn open(&mut self, id: &Arc<str>, engine: ContainerId, cause: Cause) {
         let Some(engine) = self.fleet.engines.get(&engine) else { return };
         let (Some(ports), name, process) = (engine.ports, engine.name.clone(), engine.started_at) else {
             return;
@@ -244,7 +246,8 @@ impl Control {
 
     fn write_opening(&mut self, id: &Arc<str>, engine: Name, cause: Cause) {
         let expect = Expect::NextLook(self.now + self.settings.startup_timeout);
-        let why = vec![Why::Because(cause)];
+        let asked = self.streams.live.get(id).and_then(|stream| stream.request);
+        let why = [Why::Because(cause)].into_iter().chain(asked.map(Why::Request)).collect();
         self.write(Subject::Stream(id.clone()), What::StreamMoves(engine), why, expect);
     }
 
@@ -345,15 +348,21 @@ impl Control {
 
     /// Tells a stream's viewers that they cannot be served, and ends it.
     fn refuse(&mut self, id: &Arc<str>, why: &str, retry_at: Time) {
+        self.dismiss_viewers(id, why, retry_at, None);
+        self.end_stream(id, "its viewers were refused");
+    }
+
+    /// Tells a stream's viewers that they cannot be served.
+    pub(super) fn dismiss_viewers(&mut self, id: &Arc<str>, why: &str, retry_at: Time, asked: Option<OpId>) {
         let Some(stream) = self.streams.live.get_mut(id) else { return };
         for viewer in core::mem::take(&mut stream.viewers).into_keys() {
             self.streams.viewers.remove(&viewer);
             self.messages.push_back(Message::Refuse { viewer, why: String::from(why), retry_at });
         }
-        let quoted = vec![Why::Quoted(why.to_string().into())];
+        let quoted = Why::Quoted(why.to_string().into());
+        let why = [quoted].into_iter().chain(asked.map(Why::Request)).collect();
         let expect = Expect::NextLook(retry_at);
-        self.write(Subject::Stream(id.clone()), What::ViewersRefused, quoted, expect);
-        self.end_stream(id, "its viewers were refused");
+        self.write(Subject::Stream(id.clone()), What::ViewersRefused, why, expect);
     }
 
     /// Sends all viewers of a stream this session; without one they are kept waiting.
@@ -369,6 +378,11 @@ impl Control {
 
     /// A stream is over; its session with it, if it was opened by us.
     pub(super) fn end_stream(&mut self, id: &Arc<str>, why: &'static str) {
+        self.end_stream_for(id, why, None);
+    }
+
+    /// A stream is over. If a person asked for that, its session is closed whoever opened it.
+    pub(super) fn end_stream_for(&mut self, id: &Arc<str>, why: &'static str, asked: Option<OpId>) {
         let Some(stream) = self.streams.live.remove(id) else { return };
         let view = self.stream_view(&stream, Some((self.now, why)));
         self.streams.keep_ended(view);
@@ -376,10 +390,15 @@ impl Control {
             self.streams.viewers.remove(viewer);
         });
         self.reseat(id);
-        if let Some(session) = stream.session.as_ref().filter(|_| stream.origin == Origin::Proxied) {
-            self.let_go(session, Cause::NobodyWatches);
+        let closes = stream.origin == Origin::Proxied || asked.is_some();
+        if let Some(session) = stream.session.as_ref().filter(|_| closes) {
+            self.let_go(session, asked.map_or(Cause::NobodyWatches, |_| Cause::Operator));
         }
-        self.write(Subject::Stream(id.clone()), What::StreamEnded, vec![Why::Reason(why)], Expect::Nothing);
+        let why = [Why::Reason(why)].into_iter().chain(asked.map(Why::Request)).collect();
+        self.write(Subject::Stream(id.clone()), What::StreamEnded, why, Expect::Nothing);
+        if let Some(moving) = stream.request {
+            self.request_over(Subject::Stream(id.clone()), moving, Why::Reason("the stream has ended"));
+        }
     }
 
     /// Keeps engines' lists of streams in step with the streams: nobody else changes them.

@@ -14,6 +14,7 @@ pub mod naming;
 pub mod offering;
 pub mod placement;
 pub mod ports;
+pub mod rebuilds;
 pub mod repair;
 pub mod scaling;
 pub mod streams;

@@ -7,6 +7,7 @@ use crate::command::Ports;
 use crate::ids::VpnId;
 use crate::settings::Settings;
 use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
 /// The first port of the pool that VPNs without a range of their own share.
@@ -29,7 +30,7 @@ impl PortsHeld {
         self.stacks.extend(all.into_iter().flatten().map(|port| (vpn, port)));
     }
 
-    /// Takes a port that somebody else publishes on the host.
+    /// Takes a port of the host that something other than an engine publishes.
     pub fn take_on_host(&mut self, port: u16) {
         self.stacks.insert((None, port));
     }
@@ -56,6 +57,31 @@ impl PortsHeld {
         let ports = Ports { http, https, p2p };
         self.take(vpn, ports);
         Some(ports)
+    }
+
+    /// A port of the host for a container that is no engine, which is taken then: the one that it has to be, or the
+    /// lowest free one. Never one that engines may get on a VPN: that publishes it, or will when it is back.
+    pub fn allocate_on_host(&mut self, wished: Option<u16>, settings: &Settings) -> Option<u16> {
+        let ids = (0..).map(VpnId).take(settings.vpns.len());
+        let of_vpns: Vec<_> = ids.map(|vpn| http_range(Some(vpn), settings)).collect();
+        let free = |port: &u16| {
+            !self.stacks.contains(&(None, *port))
+                && !self.http.contains(port)
+                && !of_vpns.iter().any(|range| range.contains(port))
+        };
+        let port = match wished {
+            Some(port) => Some(port).filter(free),
+            None => settings.port_range_host.clone().find(free),
+        }?;
+        self.take_on_host(port);
+        Some(port)
+    }
+
+    /// Whether an engine on `vpn` could be given this HTTP port.
+    pub fn can_have(&self, vpn: Option<VpnId>, port: u16, settings: &Settings) -> bool {
+        http_range(vpn, settings).contains(&port)
+            && !self.http.contains(&port)
+            && !self.stacks.contains(&(vpn, port))
     }
 
     /// Whether an engine on `vpn` could be given the P2P port `port`.

@@ -100,6 +100,30 @@ pub struct Search<'a> {
     pub now: Time,
 }
 
+/// Why an engine cannot take over a stream that a person sends there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unfit {
+    /// It plays it already.
+    PlaysIt,
+    /// Viewers are not offered it.
+    NotOffered,
+    /// All its seats are taken: nobody is moved to where it is crowded.
+    Full,
+}
+
+/// Why an engine cannot take over a stream that `present` plays.
+pub fn unfit(engine: &Engine, present: Option<ContainerId>, seats_each: usize, now: Time) -> Option<Unfit> {
+    if present == Some(engine.id) {
+        Some(Unfit::PlaysIt)
+    } else if engine.standing != Standing::Offered {
+        Some(Unfit::NotOffered)
+    } else if seats_taken(engine, now) >= seats_each {
+        Some(Unfit::Full)
+    } else {
+        None
+    }
+}
+
 /// The engine for a stream: fewest streams, then forwarded, then longest unused.
 pub fn choose<'a>(
     engines: impl Iterator<Item = &'a Engine>,

@@ -43,6 +43,8 @@ pub(crate) struct Desk {
     answers: Vec<(u64, Reply)>,
     /// Entries of the journal that are on the page or have been.
     noted: u64,
+    /// Cores so far: each is seeded with its number.
+    lives: u64,
 }
 
 /// One thing that the core said or did.
@@ -81,9 +83,20 @@ impl Desk {
             requested: 0,
             answers: Vec::new(),
             noted: 0,
+            lives: 1,
         };
         desk.tell(Event::Woken);
         desk
+    }
+
+    /// The core breaks over `why`, and another is built in its place. What was sent before is answered to that one.
+    pub(crate) fn rebuilds(&mut self, times: &[u64], why: &str) {
+        let times: Vec<_> = times.iter().copied().map(Time::from_secs).collect();
+        self.lives += 1;
+        self.core = Control::new(self.core.settings().clone(), self.now(), self.lives);
+        self.noted = 0;
+        self.event(Event::Rebuilt { times, why: why.into() });
+        self.store_answers(&[]);
     }
 
     /// A core that has looked at everything, knows of no streams, and has begun to decide.

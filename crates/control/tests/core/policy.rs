@@ -12,6 +12,7 @@ mod naming;
 mod offering;
 mod placement;
 mod ports;
+mod rebuilds;
 mod repair;
 mod scaling;
 mod streams;

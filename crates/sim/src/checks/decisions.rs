@@ -2,7 +2,7 @@
 
 use super::Found;
 use super::told::{Exists, Told};
-use control::command::Create;
+use control::command::{Create, CreateOther};
 use control::ids::ContainerId;
 use control::policy::naming;
 use control::{Action, Cause, Command, Control, Settings, Time};
@@ -18,6 +18,7 @@ pub(super) fn command(told: &Told, command: &Command, settings: &Settings) -> Fo
         Action::Create(create) => {
             name(told, create).or_else(|| limits(told, create, settings)).or_else(|| place(create, settings))
         }
+        Action::CreateOther(create) => other(told, create),
         Action::Stop { id, .. } | Action::Remove(id) => carrier(told, *id, command.cause),
         Action::Ping
         | Action::List
@@ -32,6 +33,21 @@ pub(super) fn command(told: &Told, command: &Command, settings: &Settings) -> Fo
         | Action::Probe { .. }
         | Action::Ask { .. } => None,
     }
+}
+
+/// S3: the name of a new container of another kind is free, and so are its ports, as far as was told.
+fn other(told: &Told, create: &CreateOther) -> Found {
+    let surely = told.containers.values().filter(|known| known.exists == Exists::Surely);
+    let open = told.open_other_creates().map(|open| &open.name);
+    if surely.map(|known| &known.name).chain(open).any(|name| name == &create.name) {
+        return Some(("S3", format!("{} is created, and that name is held", create.name)));
+    }
+    let mut ports: Vec<_> = create.ports.iter().map(|(_, outside)| *outside).collect();
+    let open = told.open_creates().filter(|open| open.vpn.is_none()).map(|open| open.ports.http);
+    let others = told.open_other_creates().flat_map(|open| open.ports.iter().map(|(_, outside)| *outside));
+    ports.extend(open.chain(others));
+    let port = create.ports.iter().find(|(_, port)| ports.iter().filter(|held| *held == port).count() > 1)?.1;
+    Some(("S3", format!("{} is to publish port {port}, and that is held", create.name)))
 }
 
 /// S3 and S4: a new name is free, and its number the lowest that is.
@@ -112,6 +128,8 @@ pub(super) fn offers(told: &Told, control: &Control, now: Time) -> Found {
             continue;
         }
         match control.next_step(engine) {
+            // Nothing further is done about any engine.
+            None if control.is_leaving() => {}
             None => return Some(("S16", format!("{} is hidden without a next step", engine.name))),
             Some(at) if at < now || at.since(now) > NEXT_STEP_MAX => {
                 return Some(("S16", format!("{} is hidden, and the next step is at {at}", engine.name)));

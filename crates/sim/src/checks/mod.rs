@@ -13,7 +13,7 @@ mod truths;
 pub use pending::pending;
 
 use crate::world::{Plan, World};
-use control::{Command, Control, Event, Message, Settings, Time};
+use control::{Action, Cause, Command, Control, Event, Message, Settings, Time};
 use std::collections::BTreeSet;
 use std::fmt;
 use streams::Streams;
@@ -53,6 +53,8 @@ pub struct Checks {
     /// Lives by what their operations are marked with, and the one that goes on.
     lives: BTreeSet<u32>,
     life: Option<u32>,
+    /// This life is about to end, and whether its engines are to go with it.
+    leaving: Option<bool>,
 }
 
 impl Checks {
@@ -69,6 +71,7 @@ impl Checks {
             creations: 0,
             lives: BTreeSet::new(),
             life: None,
+            leaving: None,
         }
     }
 
@@ -84,6 +87,7 @@ impl Checks {
         self.streams.life_ended();
         self.revision = 0;
         self.life = None;
+        self.leaving = None;
     }
 
     /// A life of acefleet began.
@@ -93,6 +97,9 @@ impl Checks {
 
     /// The core is about to be told something.
     pub fn hear(&mut self, now: Time, event: &Event) -> Option<Violation> {
+        if let Event::Leaving { stop_engines } = event {
+            self.leaving = Some(*stop_engines);
+        }
         let found = self.told.hear(now, event).or_else(|| self.streams.hear(event));
         found.map(|(checker, what)| Violation { checker, at: now, what })
     }
@@ -105,27 +112,45 @@ impl Checks {
         let repeated =
             repeated.then(|| ("S13", format!("life {life:08x} marks its operations as one before")));
         let found = repeated
+            .or_else(|| self.left_alone(command))
             .or_else(|| self.streams.command(command, world))
             .or_else(|| decisions::command(&self.told, command, &self.settings))
             .or_else(|| self.truths.command(now, command, world))
             .or_else(|| match command.action {
-                control::Action::Tell { vpn, .. } => self.truths.harmless(now, vpn, command, world),
+                Action::Tell { vpn, .. } => self.truths.harmless(now, vpn, command, world),
                 _ => None,
             })
             .or_else(|| self.told.command(now, command));
-        self.creations += u64::from(matches!(command.action, control::Action::Create(_)));
+        self.creations += u64::from(matches!(command.action, Action::Create(_)));
         found.map(|(checker, what)| Violation { checker, at: now, what })
+    }
+
+    /// S15: a fleet that acefleet is about to leave stays as it is, or goes with it.
+    fn left_alone(&self, command: &Command) -> Found {
+        let goes = matches!(command.action, Action::Stop { .. } | Action::Remove(_));
+        let taken_along = goes && command.cause == Cause::Exit;
+        let allowed = match self.leaving {
+            Some(stop_engines) => stop_engines && taken_along,
+            None => command.cause != Cause::Exit,
+        };
+        let code = command.action.code();
+        (command.action.changes_containers() && !allowed)
+            .then(|| ("S15", format!("{code} is sent at the wrong end of a life ({})", command.cause)))
     }
 
     /// The core has decided to tell something inside the program.
     pub fn message(&mut self, now: Time, message: &Message) -> Option<Violation> {
-        let found = self.told.message(message).or_else(|| self.streams.message(message));
+        let found = self.told.message(message).or_else(|| self.streams.message(now, message));
         found.map(|(checker, what)| Violation { checker, at: now, what })
     }
 
     /// The core has handled an event, and its commands have been sent.
     pub fn decided(&mut self, now: Time, control: &Control, world: &World) -> Option<Violation> {
-        let found = self.told.engines_kept(control).or_else(|| self.streams.unanswered());
+        let found = self
+            .told
+            .engines_kept(control)
+            .or_else(|| self.streams.unanswered())
+            .or_else(|| self.streams.followed(now, control));
         let found = found.or_else(|| {
             if control.revision() == self.revision {
                 return None;

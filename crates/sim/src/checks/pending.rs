@@ -1,6 +1,7 @@
 //! Liveness: what has not come to be as it should, and why. Asked once faults have stopped.
 
 use crate::run::Run;
+use control::docker::State;
 use control::policy::ports::http_range;
 use control::policy::scaling;
 use std::collections::BTreeSet;
@@ -61,7 +62,15 @@ pub fn pending(run: &Run) -> Option<String> {
         return Some(format!("{} exists and acefleet does not know it", leaked.name()));
     }
     let unsettled = control.operations().creates().next();
-    unsettled.map(|(op, create)| format!("operation {op} that creates {} is not settled", create.name))
+    if let Some((op, create)) = unsettled {
+        return Some(format!("operation {op} that creates {} is not settled", create.name));
+    }
+    if let Some((op, create)) = control.operations().other_creates().next() {
+        return Some(format!("operation {op} that creates {} is not settled", create.name));
+    }
+    let unstarted = |found: &&control::snapshot::ContainerView| found.state == State::Created;
+    let unstarted = snapshot.containers.iter().find(unstarted);
+    unstarted.map(|found| format!("{} was created, and is neither started nor removed", found.name))
 }
 
 /// Two VPNs differ by two engines or more, and the emptier has room.

@@ -7,10 +7,15 @@ use super::Found;
 use crate::world::World;
 use control::event::{Event, Outcome, Report};
 use control::ids::{ContainerId, OpId, RequestId, SessionId};
+use control::journal::What;
 use control::request::{Reply, Request};
-use control::{Action, Cause, Command, Message};
+use control::{Action, Cause, Command, Control, Message, Time};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// An engine that is asked to open a session has answered, or not, so long after its time.
+const OPEN_SLACK: Duration = Duration::from_secs(2);
 
 /// What was told of streams in one life of acefleet.
 #[derive(Default)]
@@ -27,6 +32,12 @@ pub(super) struct Streams {
     opened: BTreeMap<SessionId, ContainerId>,
     /// Engines whose viewers have had their time.
     drained: BTreeSet<ContainerId>,
+    /// What people asked for about streams and is not over, and when it was accepted.
+    followed: BTreeMap<OpId, Time>,
+    /// What is over. It is told once.
+    over: BTreeSet<OpId>,
+    /// Entries of the journal that have been read.
+    read: u64,
 }
 
 impl Streams {
@@ -56,6 +67,8 @@ impl Streams {
                 self.opened.remove(session);
             }
             Event::Woken
+            | Event::Rebuilt { .. }
+            | Event::Leaving { .. }
             | Event::Docker(_)
             | Event::DockerStreamOpened
             | Event::StoreAnswered(_)
@@ -67,13 +80,13 @@ impl Streams {
     }
 
     /// S13: a request is answered once.
-    pub(super) fn message(&mut self, message: &Message) -> Found {
+    pub(super) fn message(&mut self, now: Time, message: &Message) -> Found {
         match message {
             Message::Answer { request, reply } => {
                 let Some(what) = self.asked.remove(request) else {
                     return Some(("S13", format!("request {} was answered twice", request.0)));
                 };
-                self.note_answer(&what, reply);
+                self.note_answer(now, &what, reply);
             }
             Message::Release(session) => {
                 self.opened.remove(session);
@@ -83,7 +96,7 @@ impl Streams {
         None
     }
 
-    fn note_answer(&mut self, what: &Request, reply: &Reply) {
+    fn note_answer(&mut self, now: Time, what: &Request, reply: &Reply) {
         match (what, reply) {
             (Request::StreamStarted(_), Reply::Stream(view)) => {
                 match view.engine.filter(|_| view.ended.is_none()) {
@@ -94,6 +107,14 @@ impl Streams {
             (Request::StreamEnded(_), Reply::Ended { updated: true, stream: Some(view) }) => {
                 self.announced.remove(&view.id);
             }
+            // An operator wants it over, whether or not its engine hears of that: nobody is to spare it any more.
+            (Request::StopStream(id), Reply::Accepted(op)) => {
+                self.announced.remove(id);
+                self.followed.insert(*op, now);
+            }
+            (Request::MoveStream { .. }, Reply::Accepted(op)) => {
+                self.followed.insert(*op, now);
+            }
             _ => {}
         }
     }
@@ -101,9 +122,33 @@ impl Streams {
     /// S13: a request is answered at once.
     pub(super) fn unanswered(&self) -> Found {
         // Engines that are asked for take their time.
-        let at_once = |what: &Request| matches!(what, Request::StreamStarted(_) | Request::StreamEnded(_));
+        let at_once = |what: &Request| {
+            matches!(
+                what,
+                Request::StreamStarted(_)
+                    | Request::StreamEnded(_)
+                    | Request::StopStream(_)
+                    | Request::MoveStream { .. }
+            )
+        };
         let (request, _) = self.asked.iter().find(|(_, what)| at_once(what))?;
         Some(("S13", format!("request {} was not answered", request.0)))
+    }
+
+    /// S13: what was asked for about a stream is over once, and in time.
+    pub(super) fn followed(&mut self, now: Time, control: &Control) -> Found {
+        let journal = control.journal();
+        for entry in journal.since(self.read) {
+            let What::RequestOver(op) = &entry.what else { continue };
+            if !self.over.insert(*op) {
+                return Some(("S13", format!("request {op} is over twice")));
+            }
+            self.followed.remove(op);
+        }
+        self.read = journal.written();
+        let patience = control.settings().startup_timeout + OPEN_SLACK;
+        let (op, _) = self.followed.iter().find(|(_, accepted)| now.since(**accepted) > patience)?;
+        Some(("S13", format!("request {op} about a stream is not over")))
     }
 
     /// S6: no engine that plays a stream is taken away, unless it has no tunnel, or a person wants it gone.
@@ -141,8 +186,10 @@ impl Streams {
             **engine == id && sent && world.delivers(**session)
         });
         // Of a tunnel that has just come back, and of an engine that does not answer, nobody could know better.
-        let excused =
-            matches!(cause, Cause::HeldTooLong | Cause::BootFailed | Cause::Unhealthy | Cause::Operator);
+        let excused = matches!(
+            cause,
+            Cause::HeldTooLong | Cause::BootFailed | Cause::Unhealthy | Cause::Operator | Cause::Exit
+        );
         if !container.connected() || excused || self.drained.contains(&id) {
             return None;
         }

@@ -118,6 +118,15 @@ impl Told {
         })
     }
 
+    /// The same of containers of another kind.
+    pub(super) fn open_other_creates(&self) -> impl Iterator<Item = &control::command::CreateOther> {
+        let made = |op| self.containers.values().any(|known| known.operation == Some(op));
+        self.open.values().filter_map(move |(command, _)| match &command.action {
+            Action::CreateOther(create) if !made(command.op) => Some(create),
+            _ => None,
+        })
+    }
+
     fn vpn_named(&self, name: &Name) -> Option<usize> {
         self.vpn_names.iter().position(|known| known == name)
     }
@@ -202,6 +211,8 @@ impl Told {
             }
             Event::PortsPushed { vpn, ports } => self.vpns[vpn.index()].hear_ports(now, ports),
             Event::Woken
+            | Event::Rebuilt { .. }
+            | Event::Leaving { .. }
             | Event::DockerStreamOpened
             | Event::StoreAnswered(_)
             | Event::ViewerCame { .. }
@@ -240,13 +251,30 @@ impl Told {
                     goes: false,
                 });
             }
+            (Action::CreateOther(create), Outcome::Done(Report::Created(id))) => {
+                self.containers.entry(*id).or_insert(Known {
+                    name: create.name.clone(),
+                    ours: true,
+                    is_engine: false,
+                    operation: Some(command.op),
+                    exists: Exists::Surely,
+                    touched: now,
+                    runs: false,
+                    started_at: None,
+                    network: Network::Own(create.name.clone()),
+                    p2p: None,
+                    goes: false,
+                });
+            }
             // An unexplained error says as little about it as no answer at all.
             (Action::Create(create), Outcome::Unknown(_) | Outcome::Refused(Refusal::Unexplained(_))) => {
-                let known = self.containers.values().any(|known| known.operation == Some(command.op));
-                if !known {
-                    let fate = UnknownFate { name: create.name.clone(), first_absence: None };
-                    self.unknown.insert(command.op, fate);
-                }
+                self.doubt(command.op, &create.name);
+            }
+            (
+                Action::CreateOther(create),
+                Outcome::Unknown(_) | Outcome::Refused(Refusal::Unexplained(_)),
+            ) => {
+                self.doubt(command.op, &create.name);
             }
             (Action::Ask { vpn, question: Question::Ports }, Outcome::Done(Report::Ports(ports))) => {
                 self.vpns[vpn.index()].hear_ports(asked, ports);
@@ -263,6 +291,13 @@ impl Told {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Nobody knows whether a creation was carried out, unless its container has been seen.
+    fn doubt(&mut self, op: OpId, name: &Name) {
+        if !self.containers.values().any(|known| known.operation == Some(op)) {
+            self.unknown.insert(op, UnknownFate { name: name.clone(), first_absence: None });
         }
     }
 
@@ -449,7 +484,11 @@ impl Told {
 
     /// S10: what an operation of unknown fate reserved stays reserved.
     pub(super) fn reservations_kept(&self, control: &Control) -> Found {
-        let reserved = |op: OpId| control.operations().creates().any(|(open, _)| open == op);
+        let operations = control.operations();
+        let creates = operations.creates().map(|(op, create)| (op, &create.name));
+        let creates: Vec<_> =
+            creates.chain(operations.other_creates().map(|(op, create)| (op, &create.name))).collect();
+        let reserved = |op: OpId| creates.iter().any(|(open, _)| *open == op);
         if let Some((op, fate)) = self.unknown.iter().find(|(op, _)| !reserved(**op)) {
             let name = &fate.name;
             return Some((
@@ -458,8 +497,8 @@ impl Told {
             ));
         }
         let belongs = |op: OpId| self.open.contains_key(&op) || self.unknown.contains_key(&op);
-        let (op, create) = control.operations().creates().find(|(op, _)| !belongs(*op))?;
-        Some(("S10", format!("{} is reserved, and operation {op} is long over", create.name)))
+        let (op, name) = creates.iter().find(|(op, _)| !belongs(*op))?;
+        Some(("S10", format!("{name} is reserved, and operation {op} is long over")))
     }
 
     /// What was told of the VPN that an engine lives on, by the network it is in.
@@ -489,6 +528,7 @@ const fn changes(action: &Action) -> Option<ContainerId> {
         | Action::List
         | Action::Inspect(_)
         | Action::Create(_)
+        | Action::CreateOther(_)
         | Action::ClearCache(_)
         | Action::Tell { .. }
         | Action::Open { .. }

@@ -104,7 +104,7 @@ impl Truths {
             return Some(("S9", format!("{} is somebody else's", container.name())));
         }
         // A person may want it all the same.
-        if command.cause == Cause::Operator {
+        if matches!(command.cause, Cause::Operator | Cause::Exit) {
             return None;
         }
         let goes_down = match command.action {
@@ -139,7 +139,7 @@ impl Truths {
         }
         let works = |container: &&Container| {
             let reachable = container.reachable();
-            container.ours()
+            container.is_engine()
                 && container.connected()
                 && lives_on(world, container, vpn)
                 && now.since(container.connected_since()) > self.doubt_delay
@@ -269,7 +269,7 @@ fn lives_on(world: &World, container: &Container, vpn: VpnId) -> bool {
     }
 }
 
-/// S3: no two engines have one HTTP port, nor any port on one network stack.
+/// S3: no two engines have one HTTP port, nor any port on one network stack, and no two containers of ours publish one.
 fn distinct_ports(world: &World) -> Found {
     let mut http: BTreeMap<u16, &Container> = BTreeMap::new();
     for container in world.containers().filter(|container| container.ours()) {
@@ -277,6 +277,15 @@ fn distinct_ports(world: &World) -> Found {
         if let Some(other) = http.insert(ports.http, container) {
             let (one, other) = (container.name(), other.name());
             return Some(("S3", format!("{one} and {other} both have HTTP port {}", ports.http)));
+        }
+    }
+    let mut published: BTreeMap<u16, &Container> = BTreeMap::new();
+    for container in world.containers().filter(|container| container.ours()) {
+        for port in container.published() {
+            if let Some(other) = published.insert(*port, container) {
+                let (one, other) = (container.name(), other.name());
+                return Some(("S3", format!("{one} and {other} both publish port {port}")));
+            }
         }
     }
     let mut stacks: BTreeMap<(&control::docker::Network, u16), &Container> = BTreeMap::new();

@@ -303,6 +303,19 @@ impl<'a> AcefleetActs<'a> {
         self.story.look();
     }
 
+    /// It is told to exit, and does. True if nothing that it waits for was left within `patience`.
+    pub fn leaves(self, stop_engines: bool, patience: Duration) -> bool {
+        let left = self.story.run.leave(stop_engines, patience);
+        self.story.look();
+        left
+    }
+
+    /// The core breaks over something, and another is built in its place at once.
+    pub fn is_rebuilt(self) {
+        self.story.run.rebuild();
+        self.story.look();
+    }
+
     /// It is started, remembering nothing.
     pub fn is_started(self) {
         self.story.run.begin_life();

@@ -325,9 +325,9 @@ impl Story {
         views.into_iter().find(|view| naming::number(&view.container_name) == Some(number))
     }
 
-    /// Every container of ours.
+    /// Every engine.
     fn engines(&self) -> impl Iterator<Item = &Container> {
-        self.world().containers().filter(|container| container.ours())
+        self.world().containers().filter(|container| container.is_engine())
     }
 
     /// Every container of ours that belongs to this VPN, by its label.

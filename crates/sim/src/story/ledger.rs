@@ -77,7 +77,7 @@ impl Ledger {
             }
             exists
         });
-        for found in world.containers().filter(|container| container.ours()) {
+        for found in world.containers().filter(|container| container.is_engine()) {
             let seen = engines.entry(found.id()).or_insert_with(|| {
                 change(found.id(), found.name(), Kind::Created);
                 Seen::of(found)

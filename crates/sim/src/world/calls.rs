@@ -66,7 +66,8 @@ impl Calls {
     pub(super) fn creates(&self) -> impl Iterator<Item = &Create> {
         self.open.values().filter_map(|call| match call.request.deed() {
             Some(Deed::Make(Making::Engine(create, _) | Making::Rival(create))) => Some(create),
-            Some(Deed::Make(Making::Vpn(_) | Making::Foreign(..)) | Deed::To(..)) | None => None,
+            Some(Deed::Make(Making::Other(..) | Making::Vpn(_) | Making::Foreign(..)) | Deed::To(..))
+            | None => None,
         })
     }
 
@@ -107,6 +108,7 @@ impl World {
         match action {
             Action::Ping | Action::List => None,
             Action::Create(create) => Some(create.name.clone()),
+            Action::CreateOther(create) => Some(create.name.clone()),
             Action::Inspect(Target::Name(name)) => Some(name.clone()),
             Action::Ask { vpn, .. } | Action::Tell { vpn, .. } => {
                 Some(self.gluetuns[vpn.index()].name.clone())

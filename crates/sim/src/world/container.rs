@@ -26,6 +26,11 @@ pub enum Role {
         /// The operation that its label names.
         op: OpId,
     },
+    /// A container of ours that is no engine.
+    Other {
+        /// The operation that its label names.
+        op: OpId,
+    },
     /// Somebody else's.
     Foreign,
 }
@@ -105,6 +110,11 @@ impl Container {
 
     /// It carries the fleet's label.
     pub const fn ours(&self) -> bool {
+        matches!(self.role, Role::Engine { .. } | Role::Other { .. })
+    }
+
+    /// It is an engine of ours.
+    pub const fn is_engine(&self) -> bool {
         matches!(self.role, Role::Engine { .. })
     }
 
@@ -117,14 +127,19 @@ impl Container {
     pub const fn ports(&self) -> Option<Ports> {
         match self.role {
             Role::Engine { ports, .. } => Some(ports),
-            Role::Vpn(_) | Role::Foreign => None,
+            Role::Vpn(_) | Role::Other { .. } | Role::Foreign => None,
         }
+    }
+
+    /// Host ports that it publishes.
+    pub fn published(&self) -> &[u16] {
+        &self.published
     }
 
     /// The operation that created it, by its label.
     pub const fn operation(&self) -> Option<OpId> {
         match self.role {
-            Role::Engine { op, .. } => Some(op),
+            Role::Engine { op, .. } | Role::Other { op } => Some(op),
             Role::Vpn(_) | Role::Foreign => None,
         }
     }
@@ -173,7 +188,7 @@ impl Container {
     pub(super) const fn vpn(&self) -> Option<VpnId> {
         match self.role {
             Role::Vpn(vpn) => Some(vpn),
-            Role::Engine { .. } | Role::Foreign => None,
+            Role::Engine { .. } | Role::Other { .. } | Role::Foreign => None,
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A translation of the core's vocabulary into what Docker and the others are really asked. No behaviour here.
 
-use control::command::{Action, Address, Content, Create, Question, Target, TunnelOrder};
+use control::command::{Action, Address, Content, Create, CreateOther, Question, Target, TunnelOrder};
 use control::docker::State;
 use control::ids::{ContainerId, Name, OpId, SessionId, VpnId};
 use std::sync::Arc;
@@ -22,6 +22,8 @@ pub enum Deed {
 pub enum Making {
     /// An engine, labelled with an operation. It is created and not started.
     Engine(Create, OpId),
+    /// A container of another kind, ours, labelled with an operation. It is created and not started.
+    Other(CreateOther, OpId),
     /// An engine as somebody else makes it: with our label, without an operation's; created and started.
     Rival(Create),
     /// The container of a configured VPN, created and started.
@@ -155,6 +157,7 @@ impl Request {
             Action::List => DockerRequest::List,
             Action::Inspect(target) => DockerRequest::Inspect(target),
             Action::Create(create) => DockerRequest::Deed(Deed::Make(Making::Engine(create, op))),
+            Action::CreateOther(create) => DockerRequest::Deed(Deed::Make(Making::Other(create, op))),
             Action::Start(id) => DockerRequest::Deed(Deed::To(id, Work::Start)),
             Action::Restart { id, grace } => DockerRequest::Deed(Deed::To(id, Work::Restart(grace))),
             Action::Stop { id, grace } => DockerRequest::Deed(Deed::To(id, Work::Stop(grace))),

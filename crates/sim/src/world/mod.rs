@@ -82,6 +82,8 @@ pub struct World {
     truth_is_stale: bool,
     /// Requests made so far.
     asked: u64,
+    /// Somebody wants to see the streams, to ask for something about one of them.
+    wants_streams: bool,
     trace: Trace,
     tally: Tally,
     images: Images,
@@ -120,6 +122,7 @@ impl World {
             life: 0,
             truth_is_stale: false,
             asked: 0,
+            wants_streams: false,
             trace: Trace::new(DAWN),
             tally: Tally::default(),
             images: Images {

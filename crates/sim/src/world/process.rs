@@ -55,7 +55,7 @@ impl World {
         match role {
             Role::Vpn(vpn) => self.vpn_started(vpn, run),
             Role::Engine { .. } => self.engine_started(run),
-            Role::Foreign => {}
+            Role::Other { .. } | Role::Foreign => {}
         }
         self.truth_is_stale = true;
         Ok(())
@@ -129,7 +129,7 @@ impl World {
                 self.health_check_stops(id);
                 self.vpn_ended(vpn);
             }
-            Role::Engine { .. } | Role::Foreign => {}
+            Role::Engine { .. } | Role::Other { .. } | Role::Foreign => {}
         }
         self.truth_is_stale = true;
     }

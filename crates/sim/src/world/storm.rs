@@ -104,7 +104,7 @@ impl World {
         let subjects: Vec<Fault> = match kind {
             FaultKind::Vpn(fault) => self.vpns().map(|vpn| Fault::Vpn(vpn, fault)).collect(),
             FaultKind::Engine(fault) => {
-                let engines = self.containers().filter(|container| container.ours());
+                let engines = self.containers().filter(|container| container.is_engine());
                 engines.map(|engine| Fault::Engine(engine.id, fault)).collect()
             }
             FaultKind::Docker(fault) => vec![Fault::Docker(fault)],
@@ -189,7 +189,7 @@ impl World {
         match fault {
             Fault::Vpn(vpn, fault) => self.can_befall_vpn(vpn, fault),
             Fault::Engine(engine, fault) => self.container(engine).is_some_and(|container| {
-                container.ours()
+                container.is_engine()
                     && match fault {
                         EngineFault::Crashes
                         | EngineFault::Killed

@@ -72,7 +72,7 @@ impl Operation {
 
     fn of(request: &Request) -> Option<Self> {
         match request.deed()? {
-            Deed::Make(Making::Engine(..)) => Some(Self::Create),
+            Deed::Make(Making::Engine(..) | Making::Other(..)) => Some(Self::Create),
             Deed::To(_, Work::Start) => Some(Self::Start),
             Deed::To(_, Work::Restart(_)) => Some(Self::Restart),
             Deed::To(_, Work::Remove) => Some(Self::Remove),

@@ -480,7 +480,11 @@ impl Client {
             Event::StoreAnswered(_) => self.store_answered += 1,
             // Whoever watches is not what these tests are about.
             Event::Asked { .. } | Event::ViewerCame { .. } | Event::ViewerLeft(_) => {}
-            Event::PortsPushed { .. } | Event::SessionBroke(_) | Event::Woken => {
+            Event::PortsPushed { .. }
+            | Event::SessionBroke(_)
+            | Event::Woken
+            | Event::Rebuilt { .. }
+            | Event::Leaving { .. } => {
                 panic!("this world tells nothing of that")
             }
         }

@@ -81,7 +81,7 @@ impl World {
         if !std::mem::take(&mut self.truth_is_stale) {
             return;
         }
-        let engines = self.docker.containers.values().filter(|container| container.ours());
+        let engines = self.docker.containers.values().filter(|container| container.is_engine());
         let truths: Vec<(ContainerId, bool, bool)> =
             engines.map(|engine| (engine.id, self.is_reachable(engine), self.is_connected(engine))).collect();
         for (id, reachable, connected) in truths {
@@ -122,7 +122,7 @@ impl World {
                     let awake = host.state == State::Running || gluetun.passes_while_paused;
                     gluetun.tunnel == Tunnel::Up && awake
                 }
-                Role::Engine { .. } | Role::Foreign => false,
+                Role::Engine { .. } | Role::Other { .. } | Role::Foreign => false,
             },
             None => !self.lasts(Fault::Host(HostFault::UplinkLost)),
         };

@@ -9,7 +9,7 @@ use super::deed::{Deed, DockerRequest, Making, Reception, Request, Work};
 use super::faults::{Fault, HostFault};
 use super::queue::{CallId, Happening};
 use super::trace::{Detail, Who};
-use control::command::Create;
+use control::command::{Create, CreateOther};
 use control::docker::{Happened, Health, Network, State};
 use control::event::{Outcome, Refusal, Report};
 use control::ids::{ContainerId, Name, OpId};
@@ -25,10 +25,13 @@ impl World {
     pub(super) fn make(&mut self, call: CallId, making: &Making) {
         let name = match making {
             Making::Engine(create, _) | Making::Rival(create) => create.name.clone(),
+            Making::Other(create, _) => create.name.clone(),
             Making::Vpn(vpn) => self.gluetuns[vpn.index()].name.clone(),
             Making::Foreign(name, _) => name.clone(),
         };
-        if matches!(making, Making::Engine(..)) && self.lasts(Fault::Host(HostFault::ImageGone)) {
+        if matches!(making, Making::Engine(..) | Making::Other(..))
+            && self.lasts(Fault::Host(HostFault::ImageGone))
+        {
             return self.settle(call, Outcome::Refused(Refusal::ImageMissing));
         }
         if self.docker.names.contains_key(&name) {
@@ -122,7 +125,7 @@ impl World {
         let killed = grace + self.plan.weather.kill.draw(&mut self.rng);
         match role {
             Role::Vpn(_) => killed.min(self.plan.weather.vpn_ends.draw(&mut self.rng)),
-            Role::Engine { .. } | Role::Foreign => killed,
+            Role::Engine { .. } | Role::Other { .. } | Role::Foreign => killed,
         }
     }
 
@@ -130,6 +133,13 @@ impl World {
         match making {
             Making::Engine(create, op) => {
                 let id = self.add_engine(&create, op);
+                if late {
+                    self.tally.late_arrivals += 1;
+                }
+                self.settle(call, Outcome::Done(Report::Created(id)));
+            }
+            Making::Other(create, op) => {
+                let id = self.add_other(&create, op);
                 if late {
                     self.tally.late_arrivals += 1;
                 }
@@ -206,12 +216,23 @@ impl World {
         id
     }
 
+    fn add_other(&mut self, create: &CreateOther, op: OpId) -> ContainerId {
+        let published = create.ports.iter().map(|(_, outside)| *outside).collect();
+        let id = self.add_container(create.name.clone(), Role::Other { op }, published);
+        let labels = Labels::of_other(create, op);
+        if let Some(container) = self.docker.containers.get_mut(&id) {
+            container.labels = labels.iter().chain([FLEET_LABEL]).collect();
+        }
+        id
+    }
+
     fn add_container(&mut self, name: Name, role: Role, published: Arc<[u16]>) -> ContainerId {
         let id = ContainerId::from_bytes(self.draw_bytes());
         let created_at = self.stamp();
         let (image, health, detail) = match role {
             Role::Vpn(_) => (&self.images.gluetun, Health::Starting, Detail::Nothing),
             Role::Engine { op, .. } => (&self.images.engine, Health::Unchecked, Detail::Op(op)),
+            Role::Other { op } => (&self.images.foreign, Health::Unchecked, Detail::Op(op)),
             Role::Foreign => (&self.images.foreign, Health::Unchecked, Detail::Nothing),
         };
         self.trace.note(self.now, Who::Docker, name.as_str(), "made", detail);

@@ -235,7 +235,9 @@ impl Liar {
             | Event::Asked { .. }
             | Event::ViewerCame { .. }
             | Event::ViewerLeft(_)
-            | Event::SessionBroke(_) => None,
+            | Event::SessionBroke(_)
+            | Event::Rebuilt { .. }
+            | Event::Leaving { .. } => None,
         }
     }
 

@@ -26,6 +26,7 @@ mod failovers;
 mod health;
 mod incident;
 mod inventions;
+mod leaving;
 mod naming_and_ports;
 mod nuisances;
 mod reproducible;

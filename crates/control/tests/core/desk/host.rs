@@ -1,7 +1,7 @@
 //! What exists outside, on paper: containers, what they would answer, and Docker doing what it is asked.
 
 use super::player::Session;
-use control::command::{Create, Question, Target};
+use control::command::{Create, CreateOther, Question, Target};
 use control::docker::{Facts, Health, Listed, Listing, Network, State};
 use control::event::{Outcome, ProbeReport, Refusal, Report, Silence, TunnelStatus};
 use control::ids::{ContainerId, Name, OpId, SandboxId, VpnId};
@@ -145,6 +145,13 @@ impl Host {
         container
     }
 
+    /// A container of another kind from an earlier life, created and not started.
+    pub(crate) fn add_other(&mut self, name: &str) {
+        let container = self.add(name, Network::Own("bridge".into()));
+        container.ours = true;
+        container.labels = [(labels::OPERATION, "00000001-1")].into_iter().collect();
+    }
+
     /// An engine from an earlier life, running on a VPN.
     pub(crate) fn run_engine(&mut self, name: &str, vpn: &str, port: u16) -> &mut Container {
         let port = port.to_string();
@@ -244,6 +251,7 @@ impl Host {
                 found(self.containers.iter().find(|container| container.is_called(name.as_str())))
             }
             Action::Create(create) => self.create(create, command.op),
+            Action::CreateOther(create) => self.create_other(create, command.op),
             Action::Start(id) | Action::Restart { id, .. } => self.join_and_start(*id),
             Action::ClearCache(_) => Outcome::Refused(Refusal::NoShell),
             Action::Stop { .. } => Outcome::Done(Report::Carried),
@@ -267,6 +275,14 @@ impl Host {
         let container = self.add(create.name.as_str(), network);
         container.ours = true;
         container.labels = labels;
+        Outcome::Done(Report::Created(container.id))
+    }
+
+    fn create_other(&mut self, create: &CreateOther, op: OpId) -> Outcome {
+        let container = self.add(create.name.as_str(), Network::Own("bridge".into()));
+        container.ours = true;
+        container.labels = Labels::of_other(create, op);
+        container.published = create.ports.iter().map(|(_, outside)| *outside).collect();
         Outcome::Done(Report::Created(container.id))
     }
 

@@ -27,6 +27,10 @@ pub(crate) fn of(command: &Command, host: &Host) -> String {
         Action::Inspect(Target::Id(id)) => format!("inspect {}", host.name_of(*id)),
         Action::Inspect(Target::Name(name)) => format!("inspect {name} by name"),
         Action::Create(create) => created(create, host),
+        Action::CreateOther(create) => {
+            let ports = create.ports.iter().map(|(inside, outside)| format!(" {outside}:{inside}"));
+            format!("create {} from {}{}", create.name, create.wanted.image, ports.collect::<String>())
+        }
         Action::Start(id) => format!("start {}", host.name_of(*id)),
         Action::Restart { id, grace: Duration::ZERO } => format!("restart {}", host.name_of(*id)),
         Action::Restart { id, grace } => format!("restart {} within {grace:?}", host.name_of(*id)),
@@ -83,6 +87,7 @@ pub(crate) fn reply(reply: &Reply) -> String {
         Reply::Refused { code, message } => format!("refused, {code}: {message}"),
         Reply::Unavailable(why) => format!("unavailable: {why}"),
         Reply::Provisioned { name, ports, .. } => format!("{name} at port {}", ports.http),
+        Reply::ProvisionedOther { name, ports, .. } => format!("{name} with ports {ports:?}"),
         Reply::Blocked { code, message, until, should_wait, .. } => {
             let wait = if *should_wait { ", wait" } else { "" };
             format!("blocked, {code:?}: {message}, until {}{wait}", moment(*until))

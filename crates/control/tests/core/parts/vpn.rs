@@ -150,3 +150,12 @@ fn a_vpn_stabilizes_from_its_start_or_its_recovery_whichever_is_later() {
     vpn.recovered_at = Some(at(350));
     assert_eq!(vpn.stable_at(at(500), secs(120)), Some(at(470)));
 }
+
+#[test]
+fn a_docker_whose_clock_is_ahead_does_not_hold_up_what_waits_for_a_stable_vpn() {
+    let mut vpn = unseen();
+    vpn.observe(Some(&facts(90_000_000_000_000, Some(1))), at(100), at(100));
+    for now in [100, 150, 300] {
+        assert_eq!(vpn.stable_at(at(now), secs(120)), Some(at(220)));
+    }
+}

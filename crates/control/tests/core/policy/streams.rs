@@ -8,7 +8,7 @@ use control::engine::Engine;
 use control::ids::ContainerId;
 use control::mark::{Mark, Marks};
 use control::policy::offering::Reason;
-use control::policy::streams::{self, Search, Tenure};
+use control::policy::streams::{self, Search, Tenure, Unfit};
 use control::stream::Session;
 use std::collections::BTreeSet;
 
@@ -107,6 +107,7 @@ fn a_session_is_stale_after_five_minutes_without_an_answer_of_a_healthy_engine()
         is_live: true,
         opened_at: at(0),
         report: None,
+        reported_at: None,
         heard_at: at(1_000),
         grown_at: None,
         asking: None,
@@ -123,4 +124,15 @@ fn a_session_is_stale_after_five_minutes_without_an_answer_of_a_healthy_engine()
     let unaskable = session(None);
     assert!(!streams::is_stale(&unaskable, &healthy, at(1_000 + 6 * 3_600 - 1)));
     assert!(streams::is_stale(&unaskable, &failing, at(1_000 + 6 * 3_600)));
+}
+
+#[test]
+fn a_person_may_send_a_stream_to_another_offered_engine_with_a_free_seat() {
+    let unfit = |engine: &Engine, seats| streams::unfit(engine, Some(container(1)), seats, Time::ZERO);
+    assert_eq!(unfit(&playing(1, 0, None), 1), Some(Unfit::PlaysIt));
+    assert_eq!(unfit(&playing(2, 0, None), 1), None);
+    assert_eq!(unfit(&playing(2, 1, None), 1), Some(Unfit::Full));
+    assert_eq!(unfit(&playing(2, 1, None), 2), None);
+    let engine = hidden(playing(2, 1, None), Reason::Unhealthy);
+    assert_eq!(unfit(&engine, 1), Some(Unfit::NotOffered));
 }

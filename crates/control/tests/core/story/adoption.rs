@@ -161,10 +161,10 @@ fn a_container_of_ours_without_an_http_port_is_no_engine_and_is_left_alone() {
                   first look complete, 0 engine(s) adopted
                   VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
                   creating engine acestream-2 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 1 wanted; its first good answer is due by 120.000s
+                      are coming of 1 wanted; its first good answer is due within 120.0 s
                   > create acestream-2 on gluetun http 19000 https 45000 (too few engines serve)
                   starting engine acestream-2: it was created and not yet started; its first good
-                      answer is due by 120.000s
+                      answer is due within 120.0 s
                   > start acestream-2 (it was created and not yet started)
                   engine acestream-2 is offered
         ",

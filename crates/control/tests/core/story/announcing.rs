@@ -26,7 +26,7 @@ fn started(port: u16, playback: &str) -> Announcement {
 
 impl Desk {
     /// Another program opens a session on an engine, and announces it.
-    fn announce(&mut self, port: u16, playback: &str) -> Reply {
+    pub(super) fn announce(&mut self, port: u16, playback: &str) -> Reply {
         let engines = self.core.snapshot().engines;
         if let Some(engine) = engines.iter().find(|engine| engine.port == port) {
             self.host.plays(engine.container_id, &format!("/ace/{playback}"));
@@ -53,7 +53,7 @@ impl Desk {
     }
 
     /// Why the latest stream ended.
-    fn ended_because(&self) -> &'static str {
+    pub(super) fn ended_because(&self) -> &'static str {
         let streams = self.core.snapshot().streams;
         streams.last().and_then(|stream| stream.ended).expect("a stream has ended").1
     }

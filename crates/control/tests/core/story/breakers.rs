@@ -38,7 +38,7 @@ fn after_five_failures_in_a_row_creating_is_left_alone_for_five_minutes() {
         desk.told_of("circuit"),
         "
         15s       circuit breaker 'general' opens: no engine is created for now: image missing, 5
-                      failure(s) in a row; next look at 315.000s
+                      failure(s) in a row; looked at again in 300.0 s
         ",
     );
     let blocked = desk.core.snapshot().blocked.expect("nothing can be created");
@@ -60,10 +60,10 @@ fn one_trial_that_leads_to_an_engine_that_answers_closes_it() {
         desk.transcript(),
         "
         315s      creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 1 wanted; its first good answer is due by 435.000s
+                      are coming of 1 wanted; its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
-                      answer is due by 435.000s
+                      answer is due within 120.0 s
                   > start acestream-1 (it was created and not yet started)
                   circuit breaker 'general' is closed; what is missing is created
                   engine acestream-1 is offered
@@ -82,7 +82,7 @@ fn one_trial_that_fails_opens_it_again() {
         desk.told_of("circuit"),
         "
         315s      circuit breaker 'general' opens: no engine is created for now: image missing, 6
-                      failure(s) in a row; next look at 615.000s
+                      failure(s) in a row; looked at again in 300.0 s
         ",
     );
 }
@@ -153,7 +153,7 @@ fn a_person_closes_it_and_creating_goes_on_at_once() {
         15s       circuit breaker 'general' is closed: a person has reset it; what is missing is
                       created
                   creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 1 wanted; its first good answer is due by 135.000s
+                      are coming of 1 wanted; its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
         ",
     );

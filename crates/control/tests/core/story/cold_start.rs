@@ -23,10 +23,10 @@ fn a_creation_is_told_with_its_cause_and_what_should_follow() {
                   first look complete, 0 engine(s) adopted
                   VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
                   creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 1 wanted; its first good answer is due by 120.000s
+                      are coming of 1 wanted; its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
-                      answer is due by 120.000s
+                      answer is due within 120.0 s
                   > start acestream-1 (it was created and not yet started)
                   engine acestream-1 is offered
         ",
@@ -156,19 +156,19 @@ fn a_vpn_without_a_container_has_failed_and_the_others_do_not_make_up_for_it() {
         "
         0s        VPN 'gluetun2' has a new network; its engines are repaired once it is healthy
                   first look complete, 0 engine(s) adopted
-                  VPN 'gluetun' failed: its container is missing; its engines are removed at 5.000s
+                  VPN 'gluetun' failed: its container is missing; its engines are removed in 5.0 s
                       unless it is back
                   VPN 'gluetun2' is healthy: Docker says healthy; what is missing is created
                   entering emergency mode
                   creating engine acestream-1 on VPN 'gluetun2': too few engines serve, 0 serve and
-                      0 are coming of 1 wanted; its first good answer is due by 120.000s
+                      0 are coming of 1 wanted; its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun2 http 19000 https 45000 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
-                      answer is due by 120.000s
+                      answer is due within 120.0 s
                   > start acestream-1 (it was created and not yet started)
                   engine acestream-1 is offered
-        60s       VPN 'gluetun' is for a person to mend: its container is missing; next look at
-                      65.000s
+        60s       VPN 'gluetun' is for a person to mend: its container is missing; looked at again
+                      in 5.0 s
         ",
     );
 }
@@ -247,9 +247,9 @@ fn a_limit_that_stands_in_the_way_is_told_once() {
                       will be gone
                   engine acestream-1 is gone
                   creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 1 wanted; its first good answer is due by 1191.587s
+                      are coming of 1 wanted; its first good answer is due within 120.0 s
                   starting engine acestream-1: it was created and not yet started; its first good
-                      answer is due by 1191.587s
+                      answer is due within 120.0 s
                   engine acestream-1 is offered
         ",
     );

@@ -27,7 +27,7 @@ fn two_pings_in_a_row_that_nobody_answers_make_docker_unreachable() {
         desk.transcript(),
         "
         1008s     Docker socket temporarily unavailable - nothing leaves the state until it is back;
-                      next look at 1010.000s
+                      looked at again in 2.0 s
         ",
     );
 }
@@ -79,10 +79,10 @@ fn when_it_is_back_everything_is_looked_at_before_anything_is_decided() {
         "
         1006s     Docker answers again, and everything has been looked at
                   creating engine acestream-2 on VPN 'gluetun': too few engines serve, 3 serve and 0
-                      are coming of 4 wanted; its first good answer is due by 1126.000s
+                      are coming of 4 wanted; its first good answer is due within 120.0 s
                   > create acestream-2 on gluetun http 19001 https 45001 (too few engines serve)
                   starting engine acestream-2: it was created and not yet started; its first good
-                      answer is due by 1126.000s
+                      answer is due within 120.0 s
                   > start acestream-2 (it was created and not yet started)
                   engine acestream-2 is offered
         ",
@@ -124,10 +124,10 @@ fn a_second_silence_needs_a_second_look() {
         desk.told(),
         "
         1004s     Docker socket temporarily unavailable - nothing leaves the state until it is back;
-                      next look at 1006.000s
+                      looked at again in 2.0 s
         1012s     Docker answers again, and everything has been looked at
         1016s     Docker socket temporarily unavailable - nothing leaves the state until it is back;
-                      next look at 1018.000s
+                      looked at again in 2.0 s
         1024s     Docker answers again, and everything has been looked at
         ",
     );
@@ -238,7 +238,7 @@ fn a_docker_that_is_silent_from_the_beginning_is_waited_for() {
         0s        Docker socket temporarily unavailable - skipping state synchronization
         1s        Docker socket temporarily unavailable - skipping state synchronization
         2s        Docker socket temporarily unavailable - nothing leaves the state until it is back;
-                      next look at 4.000s
+                      looked at again in 2.0 s
         ",
     );
     let snapshot = desk.core.snapshot();
@@ -263,10 +263,10 @@ fn absence_from_a_listing_removes_nothing_until_an_inspection_says_so() {
         "
         1010s     engine acestream-1 is gone: by a foreign hand
                   creating engine acestream-1: too few engines serve, 0 serve and 0 are coming of 1
-                      wanted; its first good answer is due by 1130.000s
+                      wanted; its first good answer is due within 120.0 s
                   > create acestream-1 outside http 19000 https 45000 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
-                      answer is due by 1130.000s
+                      answer is due within 120.0 s
                   > start acestream-1 (it was created and not yet started)
                   engine acestream-1 is offered
         ",

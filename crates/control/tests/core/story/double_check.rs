@@ -32,7 +32,7 @@ fn no_engines_available_so_the_vpn_is_unhealthy() {
                   VPN 'gluetun' failed: Docker says unhealthy, there is no engine to ask; its
                       engines are hidden
                   creating engine acestream-1 on VPN 'gluetun': nobody can tell whether the VPN
-                      works, there is no engine to ask; its first good answer is due by 120.000s
+                      works, there is no engine to ask; its first good answer is due within 120.0 s
                   no engine can be created now: no VPN is healthy; what is missing is created
         ",
     );
@@ -232,7 +232,7 @@ fn it_is_repeated_every_five_seconds_for_as_long_as_docker_calls_the_vpn_unhealt
         1035s     VPN 'gluetun' is healthy: Docker says unhealthy, 1 of 3 engine(s) are connected;
                       what is missing is created
                   restarting engine acestream-1 in place: its VPN's tunnel is back; its first good
-                      answer is due by 1155.000s
+                      answer is due within 120.0 s
                   engine acestream-2 is offered
                   VPN double-check: Engine 00000003cece reports internet connectivity
                   VPN double-check: 3/3 engine(s) have internet connectivity - considering VPN
@@ -240,10 +240,10 @@ fn it_is_repeated_every_five_seconds_for_as_long_as_docker_calls_the_vpn_unhealt
                   engine acestream-3 is offered
                   engine acestream-1 is offered
                   restarting engine acestream-2 in place: its VPN's tunnel is back; its first good
-                      answer is due by 1155.000s
+                      answer is due within 120.0 s
                   engine acestream-2 is offered
                   restarting engine acestream-3 in place: its VPN's tunnel is back; its first good
-                      answer is due by 1155.000s
+                      answer is due within 120.0 s
                   engine acestream-3 is offered
         ",
     );

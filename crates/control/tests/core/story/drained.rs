@@ -25,14 +25,14 @@ fn its_idle_engines_are_handed_off_and_created_on_the_other_vpn_and_the_watched_
         desk.transcript(),
         "
             1000s     draining of VPN 'gluetun' was asked for
-                      handing off engine acestream-2: a person asked that its VPN be drained; it goes at
-                          1025.000s
+                      handing off engine acestream-2: a person asked that its VPN be drained, its
+                          operation; it goes in 25.0 s
                       engine acestream-2 is hidden: it is on its way out
                       creating engine acestream-5 on VPN 'gluetun2': too few engines serve, 3 serve and
-                          0 are coming of 4 wanted; its first good answer is due by 1120.000s
+                          0 are coming of 4 wanted; its first good answer is due within 120.0 s
                       > create acestream-5 on gluetun2 http 19004 https 45000 (too few engines serve)
                       starting engine acestream-5: it was created and not yet started; its first good
-                          answer is due by 1120.000s
+                          answer is due within 120.0 s
                       > start acestream-5 (it was created and not yet started)
                       engine acestream-5 is offered
         ",
@@ -56,12 +56,14 @@ fn a_vpn_that_is_used_again_keeps_what_has_not_gone_yet_and_is_filled_again() {
         desk.transcript(),
         "
             1010s     undraining of VPN 'gluetun' was asked for; what is missing is created
+                      what was asked of VPN 'gluetun' is over: it is used again
+                      what was asked of VPN 'gluetun' is over: it is used again
                       engine acestream-1 stays: its VPN is used again
                       engine acestream-2 stays: its VPN is used again
                       engine acestream-1 is offered
                       engine acestream-2 is offered
-                      handing off engine acestream-6: its VPN has more engines than another; it goes at
-                          1035.000s
+                      handing off engine acestream-6: its VPN has more engines than another; it goes in
+                          25.0 s
                       engine acestream-6 is hidden: it is on its way out
         ",
     );

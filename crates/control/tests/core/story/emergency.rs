@@ -31,8 +31,8 @@ fn it_is_entered_when_a_vpn_fails_and_left_when_none_is_failed_any_more() {
     check(
         desk.told(),
         "
-        1000s     VPN 'gluetun2' failed: its container is exited; its engines are removed at
-                      1005.000s unless it is back
+        1000s     VPN 'gluetun2' failed: its container is exited; its engines are removed in 5.0 s
+                      unless it is back
                   entering emergency mode
                   engine acestream-6 is hidden: its VPN's network is gone
                   engine acestream-7 is hidden: its VPN's network is gone
@@ -53,25 +53,25 @@ fn it_is_entered_when_a_vpn_fails_and_left_when_none_is_failed_any_more() {
                   VPN 'gluetun2' is healthy: Docker says healthy; what is missing is created
                   leaving emergency mode; what is missing is created
                   creating engine acestream-6 on VPN 'gluetun2': too few engines serve, 5 serve and
-                      0 are coming of 10 wanted; its first good answer is due by 1140.000s
+                      0 are coming of 10 wanted; its first good answer is due within 120.0 s
                   creating engine acestream-7 on VPN 'gluetun2': too few engines serve, 5 serve and
-                      0 are coming of 10 wanted; its first good answer is due by 1140.000s
+                      0 are coming of 10 wanted; its first good answer is due within 120.0 s
                   creating engine acestream-8 on VPN 'gluetun2': too few engines serve, 5 serve and
-                      0 are coming of 10 wanted; its first good answer is due by 1140.000s
+                      0 are coming of 10 wanted; its first good answer is due within 120.0 s
                   creating engine acestream-9 on VPN 'gluetun2': too few engines serve, 5 serve and
-                      0 are coming of 10 wanted; its first good answer is due by 1140.000s
+                      0 are coming of 10 wanted; its first good answer is due within 120.0 s
                   creating engine acestream-10 on VPN 'gluetun2': too few engines serve, 5 serve and
-                      0 are coming of 10 wanted; its first good answer is due by 1140.000s
+                      0 are coming of 10 wanted; its first good answer is due within 120.0 s
                   starting engine acestream-6: it was created and not yet started; its first good
-                      answer is due by 1140.000s
+                      answer is due within 120.0 s
                   starting engine acestream-7: it was created and not yet started; its first good
-                      answer is due by 1140.000s
+                      answer is due within 120.0 s
                   starting engine acestream-8: it was created and not yet started; its first good
-                      answer is due by 1140.000s
+                      answer is due within 120.0 s
                   starting engine acestream-9: it was created and not yet started; its first good
-                      answer is due by 1140.000s
+                      answer is due within 120.0 s
                   starting engine acestream-10: it was created and not yet started; its first good
-                      answer is due by 1140.000s
+                      answer is due within 120.0 s
                   engine acestream-6 is offered
                   engine acestream-7 is offered
                   engine acestream-8 is offered
@@ -111,8 +111,8 @@ fn it_is_not_entered_while_no_vpn_is_healthy() {
     check(
         desk.told(),
         "
-        1000s     VPN 'gluetun' failed: its container is exited; its engines are removed at
-                      1005.000s unless it is back
+        1000s     VPN 'gluetun' failed: its container is exited; its engines are removed in 5.0 s
+                      unless it is back
                   engine acestream-1 is hidden: its VPN's network is gone
                   no engine can be created now: no VPN is healthy; what is missing is created
         ",
@@ -162,12 +162,12 @@ fn of_three_vpns_the_two_healthy_ones_carry_on() {
     check(
         desk.told(),
         "
-        1000s     VPN 'b' failed: its container is exited; its engines are removed at 1005.000s
-                      unless it is back
+        1000s     VPN 'b' failed: its container is exited; its engines are removed in 5.0 s unless
+                      it is back
                   entering emergency mode
                   engine acestream-2 is hidden: its VPN's network is gone
-                  VPN 'a' failed: its container is exited; its engines are removed at 1005.000s
-                      unless it is back
+                  VPN 'a' failed: its container is exited; its engines are removed in 5.0 s unless
+                      it is back
                   engine acestream-1 is hidden: its VPN's network is gone
         ",
     );

@@ -1,7 +1,7 @@
 //! Fates: an operation that was refused, or that nobody answered. Docker carries out calls whose caller has gone,
 //! so *unknown* releases nothing until an inspection has decided.
 
-use crate::desk::{Desk, check, host_with, millis, one_vpn, secs, two_on_each};
+use crate::desk::{Desk, check, host_with, millis, no_vpn, one_vpn, secs, two_on_each};
 use control::docker::Happened;
 use control::event::{Outcome, Refusal, Report, Silence};
 use control::ids::OpId;
@@ -27,7 +27,7 @@ fn a_creation_that_was_carried_out_unheard_is_found_by_its_name_and_goes_on() {
         0s        creation of engine acestream-1 was not answered
                   its operation is settled: engine acestream-1 exists
                   starting engine acestream-1: it was created and not yet started; its first good
-                      answer is due by 120.000s
+                      answer is due within 120.0 s
                   > start acestream-1 (it was created and not yet started)
                   engine acestream-1 is offered
         ",
@@ -54,7 +54,7 @@ fn a_creation_that_was_lost_is_asked_for_once_more_after_dockers_timeout_and_the
         30s       its operation is settled: engine acestream-1 does not exist; what is missing is
                       created
                   creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 1 wanted; its first good answer is due by 150.000s
+                      are coming of 1 wanted; its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
         ",
     );
@@ -84,7 +84,7 @@ fn a_creation_that_is_carried_out_late_is_known_as_ours() {
         "
         10s       its operation is settled: engine acestream-1 exists
                   starting engine acestream-1: it was created and not yet started; its first good
-                      answer is due by 130.000s
+                      answer is due within 120.0 s
                   > start acestream-1 (it was created and not yet started)
                   engine acestream-1 is offered
         ",
@@ -106,10 +106,11 @@ fn a_container_that_arrives_after_its_creation_was_given_up_is_used_if_it_is_wan
         desk.transcript(),
         "
         30s       creation of engine acestream-1 was refused: name taken
-                  no engine can be created now: the last attempts were refused; next look at 31.000s
+                  no engine can be created now: the last attempts were refused; looked at again in
+                      1.0 s
                   engine acestream-1 appeared
                   starting engine acestream-1: it was created and not yet started; its first good
-                      answer is due by 150.000s
+                      answer is due within 120.0 s
                   > start acestream-1 (it was created and not yet started)
                   engine acestream-1 is offered
         ",
@@ -156,7 +157,8 @@ fn a_refused_creation_is_repeated_after_a_look_around_ever_more_slowly() {
         desk.transcript(),
         "
         0s        creation of engine acestream-1 was refused: name taken
-                  no engine can be created now: the last attempts were refused; next look at 1.000s
+                  no engine can be created now: the last attempts were refused; looked at again in
+                      1.0 s
         ",
     );
     desk.wait(secs(1));
@@ -215,7 +217,7 @@ fn a_refusal_that_explains_nothing_is_no_answer() {
         31s       its operation is settled: engine acestream-1 does not exist; what is missing is
                       created
                   creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 1 wanted; its first good answer is due by 151.000s
+                      are coming of 1 wanted; its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
         ",
     );
@@ -233,9 +235,10 @@ fn a_name_that_turns_out_to_be_somebody_elses_gives_the_creation_up_at_once() {
         0s        creation of engine acestream-1 was not answered
                   its operation is settled: engine acestream-1 does not exist; what is missing is
                       created
-                  no engine can be created now: the last attempts were refused; next look at 1.000s
+                  no engine can be created now: the last attempts were refused; looked at again in
+                      1.0 s
         1s        creating engine acestream-2 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 1 wanted; its first good answer is due by 121.000s
+                      are coming of 1 wanted; its first good answer is due within 120.0 s
                   > create acestream-2 on gluetun http 19000 https 45000 (too few engines serve)
         ",
     );
@@ -269,10 +272,10 @@ fn an_engine_whose_start_is_refused_is_removed_and_created_anew() {
                   > remove acestream-1 (it could not be started)
                   engine acestream-1 is gone
                   creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 1 wanted; its first good answer is due by 120.000s
+                      are coming of 1 wanted; its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
-                      answer is due by 120.000s
+                      answer is due within 120.0 s
                   > start acestream-1 (it was created and not yet started)
         ",
     );
@@ -308,6 +311,38 @@ fn after_a_start_that_was_refused_for_its_own_sake_the_next_creation_waits() {
 }
 
 #[test]
+fn a_port_of_the_host_that_a_program_outside_of_docker_has_is_passed_over_for_ten_minutes() {
+    let mut desk = Desk::opened(no_vpn(1), host_with(&[]));
+    desk.hold("start");
+    desk.store_answers(&[]);
+    desk.refused("start acestream-1", Refusal::PortTaken);
+    desk.wait(secs(4));
+    desk.done("start acestream-1");
+    check(
+        desk.did(),
+        "
+        0s        > create acestream-1 outside http 19000 https 45000 (too few engines serve)
+                  > start acestream-1 (it was created and not yet started)
+                  > remove acestream-1 (it could not be started)
+        1s        > create acestream-1 outside http 19001 https 45001 (too few engines serve)
+                  > start acestream-1 (it was created and not yet started)
+        ",
+    );
+    // By then whoever had it may be gone.
+    desk.let_go("start");
+    desk.wait(secs(600));
+    desk.did();
+    desk.hear_gone("acestream-1");
+    check(
+        desk.did(),
+        "
+        604s      > create acestream-1 outside http 19000 https 45000 (too few engines serve)
+                  > start acestream-1 (it was created and not yet started)
+        ",
+    );
+}
+
+#[test]
 fn a_start_that_was_lost_counts_as_failed_and_one_that_was_not_goes_on() {
     let mut desk = Desk::opened(one_vpn(2), host_with(&["gluetun"]));
     desk.hold("start");
@@ -323,10 +358,10 @@ fn a_start_that_was_lost_counts_as_failed_and_one_that_was_not_goes_on() {
                   > remove acestream-1 (it could not be started)
                   engine acestream-1 is gone
                   creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 1
-                      are coming of 2 wanted; its first good answer is due by 120.000s
+                      are coming of 2 wanted; its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
-                      answer is due by 120.000s
+                      answer is due within 120.0 s
                   > start acestream-1 (it was created and not yet started)
         ",
     );
@@ -363,7 +398,7 @@ fn nothing_else_is_done_to_a_container_while_the_fate_of_an_operation_is_unknown
         "
         1200s     its operation is settled: engine acestream-1 exists
         1201s     restarting engine acestream-1 in place: its VPN has a new network that it can
-                      join; its first good answer is due by 1321.000s
+                      join; its first good answer is due within 120.0 s
                   > restart acestream-1 (its VPN has a new network that it can join)
         ",
     );

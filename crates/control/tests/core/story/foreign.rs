@@ -36,7 +36,7 @@ fn more_than_three_in_five_minutes_make_it_passive_and_that_is_said_loudly() {
         desk.told_of("passive"),
         "
         1000s     ALERT: passive, because somebody else creates and removes our containers - is
-                      another orchestrator running?; next look at 1300.000s
+                      another orchestrator running?; looked at again in 300.0 s
         ",
     );
     let snapshot = desk.core.snapshot();

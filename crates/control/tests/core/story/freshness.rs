@@ -193,8 +193,8 @@ fn everything_may_be_told_twice() {
     check(
         desk.transcript(),
         "
-        1000s     VPN 'gluetun' failed: its container is exited; its engines are removed at
-                      1005.000s unless it is back
+        1000s     VPN 'gluetun' failed: its container is exited; its engines are removed in 5.0 s
+                      unless it is back
                   entering emergency mode
                   engine acestream-1 is hidden: its VPN's network is gone
                   engine acestream-2 is hidden: its VPN's network is gone
@@ -202,19 +202,19 @@ fn everything_may_be_told_twice() {
                   VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
                   leaving emergency mode; what is missing is created
                   restarting engine acestream-1 in place: its VPN has a new network that it can
-                      join; its first good answer is due by 1120.000s
+                      join; its first good answer is due within 120.0 s
                   > restart acestream-1 (its VPN has a new network that it can join)
                   restarting engine acestream-2 in place: its VPN has a new network that it can
-                      join; its first good answer is due by 1120.000s
+                      join; its first good answer is due within 120.0 s
                   > restart acestream-2 (its VPN has a new network that it can join)
                   engine acestream-1 is offered
                   engine acestream-2 is offered
                   engine acestream-1 is gone: by a foreign hand
                   creating engine acestream-1 on VPN 'gluetun': too few engines serve, 3 serve and 0
-                      are coming of 4 wanted; its first good answer is due by 1120.000s
+                      are coming of 4 wanted; its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
-                      answer is due by 1120.000s
+                      answer is due within 120.0 s
                   > start acestream-1 (it was created and not yet started)
                   engine acestream-1 is offered
         ",
@@ -296,9 +296,9 @@ fn a_vpn_that_comes_into_being_is_recognised_by_its_name() {
         0s        VPN 'gluetun' has a new network; its engines are repaired once it is healthy
                   VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
                   creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 1 wanted; its first good answer is due by 120.000s
+                      are coming of 1 wanted; its first good answer is due within 120.0 s
                   starting engine acestream-1: it was created and not yet started; its first good
-                      answer is due by 120.000s
+                      answer is due within 120.0 s
                   engine acestream-1 is offered
         ",
     );

@@ -14,11 +14,12 @@ fn an_engine_that_does_not_answer_three_times_is_hidden_and_another_created_and_
         "
             1048.447s engine acestream-3 is hidden: it does not answer any more
                       creating engine acestream-11 on VPN 'gluetun': another one does not answer, 9
-                          serve and 0 are coming of 10 wanted; its first good answer is due by 1168.447s
+                          serve and 0 are coming of 10 wanted; its first good answer is due within 120.0
+                          s
                       > create acestream-11 on gluetun http 19010 https 45005 (another one does not
                           answer)
                       starting engine acestream-11: it was created and not yet started; its first good
-                          answer is due by 1168.447s
+                          answer is due within 120.0 s
                       > start acestream-11 (it was created and not yet started)
                       engine acestream-11 is offered
         ",
@@ -64,10 +65,10 @@ fn at_a_limit_one_that_does_not_answer_makes_place_for_its_replacement_after_the
                       > remove acestream-3 (its place is needed by an engine that can serve)
                       engine acestream-3 is gone
                       creating engine acestream-3 on VPN 'gluetun': too few engines serve, 9 serve and 0
-                          are coming of 10 wanted; its first good answer is due by 1193.447s
+                          are coming of 10 wanted; its first good answer is due within 120.0 s
                       > create acestream-3 on gluetun http 19002 https 45002 (too few engines serve)
                       starting engine acestream-3: it was created and not yet started; its first good
-                          answer is due by 1193.447s
+                          answer is due within 120.0 s
                       > start acestream-3 (it was created and not yet started)
                       engine acestream-3 is offered
         ",

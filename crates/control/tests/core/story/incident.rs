@@ -82,15 +82,15 @@ fn one_of_two_vpns_is_stopped_by_hand_and_started_again() {
                   VPN 'gluetun' forwarded port is 53344
                   creating engine acestream-1 on VPN 'gluetun' as forwarded engine with port 53344:
                       too few engines serve, 5 serve and 0 are coming of 10 wanted; its first good
-                      answer is due by 1190.000s
+                      answer is due within 120.0 s
                   creating engine acestream-2 on VPN 'gluetun': too few engines serve, 5 serve and 0
-                      are coming of 10 wanted; its first good answer is due by 1190.000s
+                      are coming of 10 wanted; its first good answer is due within 120.0 s
                   creating engine acestream-3 on VPN 'gluetun': too few engines serve, 5 serve and 0
-                      are coming of 10 wanted; its first good answer is due by 1190.000s
+                      are coming of 10 wanted; its first good answer is due within 120.0 s
                   creating engine acestream-4 on VPN 'gluetun': too few engines serve, 5 serve and 0
-                      are coming of 10 wanted; its first good answer is due by 1190.000s
+                      are coming of 10 wanted; its first good answer is due within 120.0 s
                   creating engine acestream-5 on VPN 'gluetun': too few engines serve, 5 serve and 0
-                      are coming of 10 wanted; its first good answer is due by 1190.000s
+                      are coming of 10 wanted; its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 p2p 53344 (too few engines
                       serve)
                   > create acestream-2 on gluetun http 19001 https 45001 (too few engines serve)
@@ -98,19 +98,19 @@ fn one_of_two_vpns_is_stopped_by_hand_and_started_again() {
                   > create acestream-4 on gluetun http 19003 https 45003 (too few engines serve)
                   > create acestream-5 on gluetun http 19004 https 45004 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
-                      answer is due by 1190.000s
+                      answer is due within 120.0 s
                   > start acestream-1 (it was created and not yet started)
                   starting engine acestream-2: it was created and not yet started; its first good
-                      answer is due by 1190.000s
+                      answer is due within 120.0 s
                   > start acestream-2 (it was created and not yet started)
                   starting engine acestream-3: it was created and not yet started; its first good
-                      answer is due by 1190.000s
+                      answer is due within 120.0 s
                   > start acestream-3 (it was created and not yet started)
                   starting engine acestream-4: it was created and not yet started; its first good
-                      answer is due by 1190.000s
+                      answer is due within 120.0 s
                   > start acestream-4 (it was created and not yet started)
                   starting engine acestream-5: it was created and not yet started; its first good
-                      answer is due by 1190.000s
+                      answer is due within 120.0 s
                   > start acestream-5 (it was created and not yet started)
                   engine acestream-1 is offered
                   engine acestream-2 is offered

@@ -124,13 +124,13 @@ fn a_container_that_somebody_stopped_is_started_after_a_minute_and_if_that_is_un
             1060s     VPN 'gluetun' has a new network; its engines are repaired once it is healthy
                       VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
                       creating engine acestream-1 on VPN 'gluetun': too few engines serve, 2 serve and 0
-                          are coming of 4 wanted; its first good answer is due by 1180.000s
+                          are coming of 4 wanted; its first good answer is due within 120.0 s
                       creating engine acestream-2 on VPN 'gluetun': too few engines serve, 2 serve and 0
-                          are coming of 4 wanted; its first good answer is due by 1180.000s
-                      VPN 'gluetun' failed: its container is exited; its engines are removed at
-                          1065.000s unless it is back
-            1120s     VPN 'gluetun' is for a person to mend: its container is exited; next look at
-                          1125.000s
+                          are coming of 4 wanted; its first good answer is due within 120.0 s
+                      VPN 'gluetun' failed: its container is exited; its engines are removed in 5.0 s
+                          unless it is back
+            1120s     VPN 'gluetun' is for a person to mend: its container is exited; looked at again in
+                          5.0 s
         ",
     );
 }

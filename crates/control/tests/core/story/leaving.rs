@@ -75,10 +75,8 @@ fn with_auto_delete_idle_engines_beyond_what_is_wanted_are_hidden_and_then_remov
     check(
         desk.transcript(),
         "
-            1030s     handing off engine acestream-6: more engines serve than should; it goes at
-                          1055.000s
-                      handing off engine acestream-3: more engines serve than should; it goes at
-                          1055.000s
+            1030s     handing off engine acestream-6: more engines serve than should; it goes in 25.0 s
+                      handing off engine acestream-3: more engines serve than should; it goes in 25.0 s
                       engine acestream-3 is hidden: it is on its way out
                       engine acestream-6 is hidden: it is on its way out
             1055s     removing engine acestream-3: more engines serve than should; it will be gone
@@ -140,15 +138,15 @@ fn engines_from_other_settings_are_replaced_one_at_a_time() {
                       > remove acestream-2 (it was created from other settings)
                       engine acestream-2 is gone
                       creating engine acestream-2 on VPN 'gluetun': it was created from other settings;
-                          its first good answer is due by 1145.000s
+                          its first good answer is due within 120.0 s
                       > create acestream-2 on gluetun http 19001 https 45001 (it was created from other
                           settings)
                       starting engine acestream-2: it was created and not yet started; its first good
-                          answer is due by 1145.000s
+                          answer is due within 120.0 s
                       > start acestream-2 (it was created and not yet started)
                       engine acestream-2 is offered
-                      handing off engine acestream-1: it was created from other settings; it goes at
-                          1050.000s
+                      handing off engine acestream-1: it was created from other settings; it goes in
+                          25.0 s
                       engine acestream-1 is hidden: it is on its way out
         ",
     );
@@ -169,8 +167,8 @@ fn an_engine_outside_the_vpns_leaks_so_it_is_hidden_at_once_and_goes_after_the_h
         desk.told_of("acestream-2"),
         "
             0s        adopted engine acestream-2
-                      handing off engine acestream-2: it is outside the VPNs' networks; it goes at
-                          25.000s
+                      handing off engine acestream-2: it is outside the VPNs' networks; it goes in 25.0
+                          s
         ",
     );
     desk.wait(secs(60));

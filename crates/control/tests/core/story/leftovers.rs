@@ -262,10 +262,10 @@ fn an_engine_that_was_removed_by_somebody_is_gone_and_replaced() {
         "
         1000s     engine acestream-1 is gone: by a foreign hand
                   creating engine acestream-1 on VPN 'gluetun': too few engines serve, 3 serve and 0
-                      are coming of 4 wanted; its first good answer is due by 1120.000s
+                      are coming of 4 wanted; its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
-                      answer is due by 1120.000s
+                      answer is due within 120.0 s
                   > start acestream-1 (it was created and not yet started)
                   engine acestream-1 is offered
         ",
@@ -283,9 +283,9 @@ fn an_engine_that_leaves_three_questions_unanswered_is_hidden_until_it_answers()
         "
         1040.464s engine acestream-2 is hidden: it does not answer any more
                   creating engine acestream-3: another one does not answer, 1 serve and 0 are coming
-                      of 2 wanted; its first good answer is due by 1160.464s
+                      of 2 wanted; its first good answer is due within 120.0 s
                   starting engine acestream-3: it was created and not yet started; its first good
-                      answer is due by 1160.464s
+                      answer is due within 120.0 s
                   engine acestream-3 is offered
         ",
     );

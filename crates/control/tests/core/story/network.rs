@@ -27,10 +27,10 @@ fn engines_of_a_restarted_vpn_are_restarted_in_place_and_the_carrier_is_made_ane
                   engine acestream-1 is hidden: its VPN has another network now
                   engine acestream-2 is hidden: its VPN has another network now
                   restarting engine acestream-1 in place: its VPN has a new network that it can
-                      join; its first good answer is due by 1120.000s
+                      join; its first good answer is due within 120.0 s
                   > restart acestream-1 (its VPN has a new network that it can join)
                   restarting engine acestream-2 in place: its VPN has a new network that it can
-                      join; its first good answer is due by 1120.000s
+                      join; its first good answer is due within 120.0 s
                   > restart acestream-2 (its VPN has a new network that it can join)
                   engine acestream-1 is offered
                   engine acestream-2 is offered
@@ -107,10 +107,10 @@ fn a_restart_that_nobody_told_of_is_found_by_the_next_inspection() {
                   VPN 'gluetun2' is healthy: Docker says healthy; what is missing is created
                   leaving emergency mode; what is missing is created
                   restarting engine acestream-3 in place: its VPN has a new network that it can
-                      join; its first good answer is due by 1125.000s
+                      join; its first good answer is due within 120.0 s
                   > restart acestream-3 (its VPN has a new network that it can join)
                   restarting engine acestream-4 in place: its VPN has a new network that it can
-                      join; its first good answer is due by 1125.000s
+                      join; its first good answer is due within 120.0 s
                   > restart acestream-4 (its VPN has a new network that it can join)
                   engine acestream-3 is offered
                   engine acestream-4 is offered
@@ -128,8 +128,8 @@ fn engines_of_a_recreated_vpn_cannot_rejoin_and_are_removed_and_created_anew() {
     check(
         desk.transcript(),
         "
-        1000s     VPN 'gluetun' failed: its container is missing; its engines are removed at
-                      1005.000s unless it is back
+        1000s     VPN 'gluetun' failed: its container is missing; its engines are removed in 5.0 s
+                      unless it is back
                   entering emergency mode
                   engine acestream-1 is hidden: its VPN's network is gone
                   engine acestream-2 is hidden: its VPN's network is gone
@@ -144,17 +144,17 @@ fn engines_of_a_recreated_vpn_cannot_rejoin_and_are_removed_and_created_anew() {
                   > remove acestream-2 (its VPN has a new network that it cannot join)
                   engine acestream-1 is gone
                   creating engine acestream-1 on VPN 'gluetun': too few engines serve, 2 serve and 1
-                      are coming of 4 wanted; its first good answer is due by 1120.000s
+                      are coming of 4 wanted; its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   engine acestream-2 is gone
                   creating engine acestream-2 on VPN 'gluetun': too few engines serve, 2 serve and 1
-                      are coming of 4 wanted; its first good answer is due by 1120.000s
+                      are coming of 4 wanted; its first good answer is due within 120.0 s
                   > create acestream-2 on gluetun http 19001 https 45001 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
-                      answer is due by 1120.000s
+                      answer is due within 120.0 s
                   > start acestream-1 (it was created and not yet started)
                   starting engine acestream-2: it was created and not yet started; its first good
-                      answer is due by 1120.000s
+                      answer is due within 120.0 s
                   > start acestream-2 (it was created and not yet started)
                   engine acestream-1 is offered
                   engine acestream-2 is offered
@@ -172,8 +172,8 @@ fn a_vpn_that_is_back_within_five_seconds_keeps_its_engines() {
     check(
         desk.transcript(),
         "
-        1000s     VPN 'gluetun' failed: its container is exited; its engines are removed at
-                      1005.000s unless it is back
+        1000s     VPN 'gluetun' failed: its container is exited; its engines are removed in 5.0 s
+                      unless it is back
                   entering emergency mode
                   engine acestream-1 is hidden: its VPN's network is gone
                   engine acestream-2 is hidden: its VPN's network is gone
@@ -229,16 +229,16 @@ fn after_five_seconds_without_a_network_all_its_engines_are_removed_at_once() {
                   VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
                   leaving emergency mode; what is missing is created
                   creating engine acestream-1 on VPN 'gluetun': too few engines serve, 2 serve and 0
-                      are coming of 4 wanted; its first good answer is due by 1130.000s
+                      are coming of 4 wanted; its first good answer is due within 120.0 s
                   creating engine acestream-2 on VPN 'gluetun': too few engines serve, 2 serve and 0
-                      are coming of 4 wanted; its first good answer is due by 1130.000s
+                      are coming of 4 wanted; its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   > create acestream-2 on gluetun http 19001 https 45001 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
-                      answer is due by 1130.000s
+                      answer is due within 120.0 s
                   > start acestream-1 (it was created and not yet started)
                   starting engine acestream-2: it was created and not yet started; its first good
-                      answer is due by 1130.000s
+                      answer is due within 120.0 s
                   > start acestream-2 (it was created and not yet started)
                   engine acestream-1 is offered
                   engine acestream-2 is offered

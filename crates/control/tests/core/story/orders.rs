@@ -1,6 +1,6 @@
 //! Orders: clients ask for engines, and have little patience.
 
-use crate::desk::{Desk, check, host_with, millis, no_vpn, one_vpn, secs};
+use crate::desk::{Desk, check, host_with, millis, no_vpn, one_vpn, secs, vpn};
 use control::Settings;
 use control::docker::{Happened, State};
 use control::event::Refusal;
@@ -9,6 +9,11 @@ use std::sync::Arc;
 
 fn provision() -> Request {
     Request::Provision(Arc::default())
+}
+
+fn provision_firmly_at(port: u16) -> Request {
+    let wanted = Wanted { host_port: Some(port), port_is_firm: true, ..Wanted::default() };
+    Request::Provision(Arc::new(wanted))
 }
 
 fn provision_at(port: u16) -> Request {
@@ -24,15 +29,14 @@ fn a_client_is_given_an_engine_of_its_own_as_soon_as_that_runs() {
     check(
         desk.transcript(),
         "
-        1000s     creating engine acestream-3 on VPN 'gluetun': somebody asked for an engine; its
-                      first good answer is due by 1120.000s
-                  > create acestream-3 on gluetun http 19002 https 45002 (somebody asked for an
-                      engine)
+        1000s     creating engine acestream-3 on VPN 'gluetun': somebody asked for it; its first
+                      good answer is due within 120.0 s
+                  > create acestream-3 on gluetun http 19002 https 45002 (somebody asked for it)
                   starting engine acestream-3: it was created and not yet started; its first good
-                      answer is due by 1120.000s
+                      answer is due within 120.0 s
                   > start acestream-3 (it was created and not yet started)
-                  engine acestream-3 is handed out to the client that asked for it; next look at
-                      1120.000s
+                  engine acestream-3 is handed out to the client that asked for it; looked at again
+                      in 120.0 s
         ",
     );
 }
@@ -57,6 +61,68 @@ fn what_the_client_wants_is_written_on_it_and_its_port_is_honoured_if_it_is_free
     let engine = desk.engine("acestream-5");
     assert_eq!(engine.labels.get("team"), Some("red"));
     assert_eq!(engine.port, 19_003, "ours are not overwritten");
+}
+
+#[test]
+fn a_port_that_an_engine_must_have_is_given_or_refused_with_what_to_do() {
+    let settings = Settings {
+        vpns: vec![vpn("gluetun", Some(19_000..=19_009)), vpn("gluetun2", Some(20_000..=20_009))],
+        ..no_vpn(2)
+    };
+    let mut desk = Desk::at_rest(settings);
+    for port in [20_005, 19_007, 20_005, 19_000, 80] {
+        desk.ask_for(provision_firmly_at(port));
+    }
+    let refused = |port| {
+        format!(
+            "refused, port_taken: port {port} is taken, or no healthy VPN's range has it: name another port, or \
+             none to be given one"
+        )
+    };
+    let (one, two, three) = (refused(20_005), refused(19_000), refused(80));
+    check(
+        desk.answers(),
+        &format!(
+            "1: acestream-3 at port 20005\n2: acestream-4 at port 19007\n3: {one}\n4: {two}\n5: {three}"
+        ),
+    );
+
+    desk.host.stop("gluetun2");
+    desk.hear("gluetun2", Happened::Died);
+    desk.ask_for(provision_firmly_at(20_006));
+    check(desk.answers(), &format!("6: {}", refused(20_006)));
+}
+
+#[test]
+fn of_two_who_must_have_one_port_the_second_is_refused_once_the_first_has_it() {
+    let mut desk = Desk::at_rest(Settings { max_concurrent_provisions: 1, ..no_vpn(1) });
+    desk.hold("create");
+    desk.ask_for(provision());
+    desk.ask_for(provision_firmly_at(19_500));
+    desk.ask_for(provision_firmly_at(19_500));
+    desk.let_go("create");
+    let answers = desk.answers();
+    let answers: Vec<_> = answers.lines().map(|line| line.split(", ").next().unwrap_or_default()).collect();
+    check(
+        answers.join("\n"),
+        "
+        1: acestream-2 at port 19001
+        3: refused
+        2: acestream-3 at port 19500
+        ",
+    );
+}
+
+#[test]
+fn whoever_gave_up_and_asks_again_gets_the_engine_with_the_port_that_it_must_have() {
+    let mut desk = Desk::at_rest(no_vpn(1));
+    desk.hold("create");
+    desk.ask_for(provision_firmly_at(19_500));
+    desk.wait(secs(3));
+    desk.answers();
+    desk.let_go("create");
+    desk.ask_for(provision_firmly_at(19_500));
+    check(desk.answers(), "2: acestream-2 at port 19500");
 }
 
 #[test]

@@ -27,10 +27,10 @@ fn a_port_is_none_or_unknown_until_the_control_server_has_told_one() {
             "
                 10s       VPN 'gluetun' forwarded port is 40001
                           creating engine acestream-3 on VPN 'gluetun' as forwarded engine with port 40001:
-                              no engine carries the VPN's forwarded port; its first good answer is due by
-                              130.000s
+                              no engine carries the VPN's forwarded port; its first good answer is due
+                              within 120.0 s
                           starting engine acestream-3: it was created and not yet started; its first good
-                              answer is due by 130.000s
+                              answer is due within 120.0 s
                           engine acestream-3 is offered
             ",
         );
@@ -72,23 +72,23 @@ fn a_change_is_told_in_the_words_that_people_search_their_logs_for() {
         "
         1010s     VPN 'gluetun' forwarded port changed from 40001 to 65290
                   VPN 'gluetun' port changed from 40001 to 65290 - replacing forwarded engine
-                      acestream-1; it goes at 1035.000s
+                      acestream-1; it goes in 25.0 s
                   engine acestream-1 is hidden: it is on its way out
                   creating engine acestream-2 on VPN 'gluetun' as forwarded engine with port 65290:
                       too few engines serve, 0 serve and 0 are coming of 1 wanted; its first good
-                      answer is due by 1130.000s
+                      answer is due within 120.0 s
                   starting engine acestream-2: it was created and not yet started; its first good
-                      answer is due by 1130.000s
+                      answer is due within 120.0 s
                   engine acestream-2 is offered
         1020s     VPN 'gluetun' forwarded port changed from 65290 to 40648
                   VPN 'gluetun' port changed from 65290 to 40648 - replacing forwarded engine
-                      acestream-2; it goes at 1045.000s
+                      acestream-2; it goes in 25.0 s
                   engine acestream-2 is hidden: it is on its way out
                   creating engine acestream-3 on VPN 'gluetun' as forwarded engine with port 40648:
                       too few engines serve, 0 serve and 0 are coming of 1 wanted; its first good
-                      answer is due by 1140.000s
+                      answer is due within 120.0 s
                   starting engine acestream-3: it was created and not yet started; its first good
-                      answer is due by 1140.000s
+                      answer is due within 120.0 s
                   engine acestream-3 is offered
         ",
     );
@@ -118,13 +118,13 @@ fn a_port_that_passes_through_none_is_compared_with_the_last_one_known() {
         1040s     VPN 'gluetun' has no forwarded port any more, it was 40001
         1050s     VPN 'gluetun' forwarded port changed from 40001 to 40002
                   VPN 'gluetun' port changed from 40001 to 40002 - replacing forwarded engine
-                      acestream-1; it goes at 1075.000s
+                      acestream-1; it goes in 25.0 s
                   engine acestream-1 is hidden: it is on its way out
                   creating engine acestream-3 on VPN 'gluetun' as forwarded engine with port 40002:
                       too few engines serve, 1 serve and 0 are coming of 2 wanted; its first good
-                      answer is due by 1170.000s
+                      answer is due within 120.0 s
                   starting engine acestream-3: it was created and not yet started; its first good
-                      answer is due by 1170.000s
+                      answer is due within 120.0 s
                   engine acestream-3 is offered
         ",
     );
@@ -142,7 +142,7 @@ fn a_reading_older_than_a_minute_is_no_knowledge() {
     check(
         desk.told(),
         "
-        1010s     Using cached forwarded port 40001 for VPN 'gluetun'; next look at 1020.000s
+        1010s     Using cached forwarded port 40001 for VPN 'gluetun'; looked at again in 10.0 s
         ",
     );
 
@@ -168,7 +168,7 @@ fn after_a_failure_the_first_port_is_a_baseline_and_no_change() {
             1020s     VPN 'gluetun' forwarded port is 53344
                       creating engine acestream-1 on VPN 'gluetun' as forwarded engine with port 53344:
                           too few engines serve, 2 serve and 0 are coming of 4 wanted; its first good
-                          answer is due by 1140.000s
+                          answer is due within 120.0 s
         ",
     );
 }
@@ -184,13 +184,13 @@ fn each_vpn_has_its_own_port_and_its_own_carrier() {
         "
             1010s     VPN 'gluetun2' forwarded port changed from 40002 to 40009
                       VPN 'gluetun2' port changed from 40002 to 40009 - replacing forwarded engine
-                          acestream-3; it goes at 1035.000s
+                          acestream-3; it goes in 25.0 s
                       engine acestream-3 is hidden: it is on its way out
                       creating engine acestream-5 on VPN 'gluetun2' as forwarded engine with port 40009:
                           too few engines serve, 3 serve and 0 are coming of 4 wanted; its first good
-                          answer is due by 1130.000s
+                          answer is due within 120.0 s
                       starting engine acestream-5: it was created and not yet started; its first good
-                          answer is due by 1130.000s
+                          answer is due within 120.0 s
                       engine acestream-5 is offered
         ",
     );

@@ -5,6 +5,7 @@ use control::docker::{Happened, Health, State};
 use control::labels;
 use control::policy::offering::{Reason, Standing};
 use control::snapshot::{BlockedCode, Capacity, EngineHealth, Overall};
+use control::time::Stamp;
 use control::vpn::{ControlServer, Verdict};
 use control::{Settings, Snapshot, Time};
 
@@ -41,6 +42,92 @@ fn an_engine_is_shown_with_all_that_its_clients_go_by() {
         host.http_port=19002
         ",
     );
+}
+
+#[test]
+fn every_container_that_may_be_shown_is_shown_with_how_it_was_made_but_no_label_of_a_vpn() {
+    let mut host = host_with(&["gluetun"]);
+    host.run_stranger("nginx", &[80]);
+    host.run_engine("acestream-1", "gluetun", 19_000);
+    host.add_engine("helper", &[("role", "helper")]).published = [8_080].into();
+    host.get("gluetun").published = [19_000, 19_001].into();
+    host.get("gluetun").labels = [("secret", "key")].into_iter().collect();
+    let desk = Desk::in_sight(one_vpn(1), host);
+    let snapshot = desk.core.snapshot();
+    let rows: Vec<_> = snapshot
+        .every_container()
+        .map(|it| {
+            let labels = it.labels.iter().count();
+            let born = it.created_at.map(Stamp::as_nanos);
+            format!(
+                "{} {} {} {:?} labels {labels}, created {born:?}",
+                it.name, it.image, it.state, it.published
+            )
+        })
+        .collect();
+    check(
+        rows.join("\n"),
+        "
+        acestream-1 engine running [] labels 2, created Some(0)
+        helper engine created [8080] labels 1, created Some(0)
+        gluetun engine running [19000, 19001] labels 0, created Some(0)
+        ",
+    );
+    assert_eq!((snapshot.engines.len(), snapshot.containers.len(), snapshot.capacity.total), (1, 1, 1));
+    assert!(snapshot.engines[0].started_at.is_some());
+    assert_eq!(snapshot.containers[0].started_at, None);
+}
+
+#[test]
+fn an_engine_is_marked_for_replacement_once_it_has_had_its_time_to_answer_again() {
+    let mut desk = Desk::at_rest(Settings { max_replicas: 4, ..two_on_each() });
+    desk.on("acestream-1").answers = false;
+    desk.hold("remove");
+    let replacing = |desk: &Desk| desk.engine("acestream-1").replacing;
+    desk.wait(secs(80));
+    assert_eq!(desk.engine("acestream-1").health, EngineHealth::Unhealthy);
+    assert!(!replacing(&desk));
+    desk.wait(secs(60));
+    assert!(replacing(&desk));
+}
+
+#[test]
+fn what_is_counted_is_counted_from_the_beginning_of_a_life() {
+    let mut desk = Desk::at_rest_with_ports(two_on_each());
+    for port in [41_001, 41_002] {
+        desk.on("gluetun").ports = Some(vec![port]);
+        desk.wait(secs(200));
+    }
+    desk.host.stop("gluetun");
+    desk.hear("gluetun", Happened::Died);
+    let snapshot = desk.core.snapshot();
+    assert_eq!((desk.vpn("gluetun").port_changes, desk.vpn("gluetun2").port_changes), (2, 0));
+    assert_eq!((desk.vpn("gluetun").failures, desk.vpn("gluetun2").failures), (1, 0));
+    assert_eq!((snapshot.counts.failovers, snapshot.counts.stale_streams), (1, 0));
+    let counted =
+        |kind| snapshot.counts.journal.iter().find(|(name, _)| *name == kind).map(|(_, count)| *count);
+    assert_eq!(
+        (counted("port_changed"), counted("emergency_entered"), counted("gone")),
+        (Some(2), Some(1), Some(2))
+    );
+    let all: u64 = snapshot.counts.journal.iter().map(|(_, count)| count).sum();
+    assert_eq!(all, snapshot.journalled);
+}
+
+#[test]
+fn a_report_that_says_the_same_is_another_sample() {
+    let mut desk = Desk::at_rest(no_vpn(1));
+    desk.watches(1, "news");
+    let sample = |desk: &Desk| {
+        let stream = desk.core.snapshot().streams[0].clone();
+        (stream.report.clone(), stream.reported_at)
+    };
+    desk.wait(secs(20));
+    let (revision, before) = (desk.core.revision(), sample(&desk));
+    desk.wait(secs(5));
+    let after = sample(&desk);
+    assert!(before.1.is_some() && after.1 > before.1, "{before:?} {after:?}");
+    assert!(desk.core.revision() > revision);
 }
 
 #[test]

@@ -308,8 +308,8 @@ fn what_an_engine_says_when_it_refuses_is_told() {
         desk.told_of("stream news"),
         "
         1000s     engine acestream-1 could not open stream news|proxy-1: no peers
-                  stream news|proxy-1 is opened on engine acestream-2: a viewer waits for it; next
-                      look at 1025.000s
+                  stream news|proxy-1 is opened on engine acestream-2: a viewer waits for it; looked
+                      at again in 25.0 s
         ",
     );
 }

@@ -137,23 +137,23 @@ fn when_all_engines_are_disconnected_of_which_two_were_connected_the_vpn_is_doub
                       engine(s) are connected; what is missing is created
                   leaving emergency mode; what is missing is created
                   restarting engine acestream-1 in place: its VPN's tunnel is back; its first good
-                      answer is due by 1207.367s
+                      answer is due within 120.0 s
                   creating engine acestream-2 on VPN 'gluetun': too few engines serve, 5 serve and 1
-                      are coming of 10 wanted; its first good answer is due by 1207.367s
+                      are coming of 10 wanted; its first good answer is due within 120.0 s
                   creating engine acestream-3 on VPN 'gluetun': too few engines serve, 5 serve and 1
-                      are coming of 10 wanted; its first good answer is due by 1207.367s
+                      are coming of 10 wanted; its first good answer is due within 120.0 s
                   creating engine acestream-4 on VPN 'gluetun': too few engines serve, 5 serve and 1
-                      are coming of 10 wanted; its first good answer is due by 1207.367s
+                      are coming of 10 wanted; its first good answer is due within 120.0 s
                   creating engine acestream-5 on VPN 'gluetun': too few engines serve, 5 serve and 1
-                      are coming of 10 wanted; its first good answer is due by 1207.367s
+                      are coming of 10 wanted; its first good answer is due within 120.0 s
                   starting engine acestream-2: it was created and not yet started; its first good
-                      answer is due by 1207.367s
+                      answer is due within 120.0 s
                   starting engine acestream-3: it was created and not yet started; its first good
-                      answer is due by 1207.367s
+                      answer is due within 120.0 s
                   starting engine acestream-4: it was created and not yet started; its first good
-                      answer is due by 1207.367s
+                      answer is due within 120.0 s
                   starting engine acestream-5: it was created and not yet started; its first good
-                      answer is due by 1207.367s
+                      answer is due within 120.0 s
                   engine acestream-1 is offered
                   engine acestream-2 is offered
                   engine acestream-3 is offered
@@ -184,17 +184,17 @@ fn engines_that_have_never_been_connected_say_nothing_about_their_vpn() {
                   first look complete, 0 engine(s) adopted
                   VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
                   creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 3 wanted; its first good answer is due by 120.000s
+                      are coming of 3 wanted; its first good answer is due within 120.0 s
                   creating engine acestream-2 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 3 wanted; its first good answer is due by 120.000s
+                      are coming of 3 wanted; its first good answer is due within 120.0 s
                   creating engine acestream-3 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 3 wanted; its first good answer is due by 120.000s
+                      are coming of 3 wanted; its first good answer is due within 120.0 s
                   starting engine acestream-1: it was created and not yet started; its first good
-                      answer is due by 120.000s
+                      answer is due within 120.0 s
                   starting engine acestream-2: it was created and not yet started; its first good
-                      answer is due by 120.000s
+                      answer is due within 120.0 s
                   starting engine acestream-3: it was created and not yet started; its first good
-                      answer is due by 120.000s
+                      answer is due within 120.0 s
                   engine acestream-1 is offered
                   engine acestream-2 is offered
                   engine acestream-3 is offered
@@ -266,15 +266,17 @@ fn less_than_half_is_the_business_of_the_engines_themselves() {
         "
         1048.447s engine acestream-3 is hidden: it does not answer any more
                   creating engine acestream-11 on VPN 'gluetun': another one does not answer, 9
-                      serve and 0 are coming of 10 wanted; its first good answer is due by 1168.447s
+                      serve and 0 are coming of 10 wanted; its first good answer is due within 120.0
+                      s
                   starting engine acestream-11: it was created and not yet started; its first good
-                      answer is due by 1168.447s
+                      answer is due within 120.0 s
                   engine acestream-11 is offered
         1048.758s engine acestream-1 is hidden: it does not answer any more
                   creating engine acestream-12 on VPN 'gluetun': another one does not answer, 9
-                      serve and 0 are coming of 10 wanted; its first good answer is due by 1168.758s
+                      serve and 0 are coming of 10 wanted; its first good answer is due within 120.0
+                      s
                   starting engine acestream-12: it was created and not yet started; its first good
-                      answer is due by 1168.758s
+                      answer is due within 120.0 s
                   engine acestream-12 is offered
         1108.447s removing engine acestream-3: it has not answered for too long, for 60.0 s; it will
                       be gone
@@ -296,9 +298,9 @@ fn a_lone_engine_that_does_not_answer_says_nothing_about_its_vpn() {
         "
         1046.587s engine acestream-1 is hidden: it does not answer any more
                   creating engine acestream-2 on VPN 'gluetun': another one does not answer, 0 serve
-                      and 0 are coming of 1 wanted; its first good answer is due by 1166.587s
+                      and 0 are coming of 1 wanted; its first good answer is due within 120.0 s
                   starting engine acestream-2: it was created and not yet started; its first good
-                      answer is due by 1166.587s
+                      answer is due within 120.0 s
                   VPN double-check: VPN 'gluetun' is doubted: 1 of 2 engine(s) do not answer
                   engine acestream-2 is offered
                   VPN double-check: Engine 00000003cece reports internet connectivity
@@ -411,15 +413,16 @@ fn engines_that_do_not_answer_are_hidden_one_by_one_when_only_their_own_vpn_is_s
                       healthy
         1041.929s engine acestream-3 is hidden: it does not answer any more
                   creating engine acestream-5 on VPN 'gluetun2': another one does not answer, 3
-                      serve and 0 are coming of 4 wanted; its first good answer is due by 1161.929s
+                      serve and 0 are coming of 4 wanted; its first good answer is due within 120.0
+                      s
                   starting engine acestream-5: it was created and not yet started; its first good
-                      answer is due by 1161.929s
+                      answer is due within 120.0 s
                   engine acestream-5 is offered
         1056.298s engine acestream-1 is hidden: it does not answer any more
                   creating engine acestream-6 on VPN 'gluetun': another one does not answer, 3 serve
-                      and 0 are coming of 4 wanted; its first good answer is due by 1176.298s
+                      and 0 are coming of 4 wanted; its first good answer is due within 120.0 s
                   starting engine acestream-6: it was created and not yet started; its first good
-                      answer is due by 1176.298s
+                      answer is due within 120.0 s
                   engine acestream-6 is offered
         ",
     );
@@ -443,10 +446,10 @@ fn a_new_network_ends_a_doubt_that_came_from_engines_of_the_old_one() {
         1030s     VPN 'gluetun' has a new network; its engines are repaired once it is healthy
                   VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
                   restarting engine acestream-1 in place: its VPN has a new network that it can
-                      join; its first good answer is due by 1150.000s
+                      join; its first good answer is due within 120.0 s
                   > restart acestream-1 (its VPN has a new network that it can join)
                   restarting engine acestream-2 in place: its VPN has a new network that it can
-                      join; its first good answer is due by 1150.000s
+                      join; its first good answer is due within 120.0 s
                   > restart acestream-2 (its VPN has a new network that it can join)
                   engine acestream-1 is offered
                   engine acestream-2 is offered

@@ -83,7 +83,7 @@ fn engines_are_offered_again_once_they_are_connected_even_before_their_restart()
                       engine(s) are connected; what is missing is created
                   leaving emergency mode; what is missing is created
                   restarting engine acestream-1 in place: its VPN's tunnel is back; its first good
-                      answer is due by 1145.000s
+                      answer is due within 120.0 s
                   > restart acestream-1 (its VPN's tunnel is back)
                   engine acestream-2 is offered
         ",
@@ -197,13 +197,13 @@ fn when_the_tunnel_is_back_what_was_given_up_is_created_anew() {
         1305s     VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
                   leaving emergency mode; what is missing is created
                   restarting engine acestream-1 in place: its VPN's tunnel is back; its first good
-                      answer is due by 1425.000s
+                      answer is due within 120.0 s
                   > restart acestream-1 (its VPN's tunnel is back)
                   creating engine acestream-2 on VPN 'gluetun': too few engines serve, 2 serve and 1
-                      are coming of 4 wanted; its first good answer is due by 1425.000s
+                      are coming of 4 wanted; its first good answer is due within 120.0 s
                   > create acestream-2 on gluetun http 19001 https 45001 (too few engines serve)
                   starting engine acestream-2: it was created and not yet started; its first good
-                      answer is due by 1425.000s
+                      answer is due within 120.0 s
                   > start acestream-2 (it was created and not yet started)
                   engine acestream-1 is offered
                   engine acestream-2 is offered

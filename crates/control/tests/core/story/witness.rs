@@ -26,12 +26,12 @@ fn one_engine_is_created_hidden_and_vouches_for_the_vpn_when_it_is_connected() {
                   VPN 'gluetun' failed: Docker says unhealthy, there is no engine to ask; its
                       engines are hidden
                   creating engine acestream-1 on VPN 'gluetun': nobody can tell whether the VPN
-                      works, there is no engine to ask; its first good answer is due by 120.000s
+                      works, there is no engine to ask; its first good answer is due within 120.0 s
                   no engine can be created now: no VPN is healthy; what is missing is created
                   > create acestream-1 on gluetun http 19000 https 45000 (nobody can tell whether
                       the VPN works)
                   starting engine acestream-1: it was created and not yet started; its first good
-                      answer is due by 120.000s
+                      answer is due within 120.0 s
                   > start acestream-1 (it was created and not yet started)
         ",
     );
@@ -47,11 +47,11 @@ fn one_engine_is_created_hidden_and_vouches_for_the_vpn_when_it_is_connected() {
                   VPN 'gluetun' is healthy: Docker says unhealthy, 1 of 1 engine(s) are connected;
                       what is missing is created
                   creating engine acestream-2 on VPN 'gluetun': too few engines serve, 1 serve and 0
-                      are coming of 2 wanted; its first good answer is due by 125.000s
+                      are coming of 2 wanted; its first good answer is due within 120.0 s
                   > create acestream-2 on gluetun http 19001 https 45001 (too few engines serve)
                   engine acestream-1 is offered
                   starting engine acestream-2: it was created and not yet started; its first good
-                      answer is due by 125.000s
+                      answer is due within 120.0 s
                   > start acestream-2 (it was created and not yet started)
                   engine acestream-2 is offered
         ",
@@ -225,7 +225,7 @@ fn an_engine_that_never_answers_is_no_witness_and_does_not_stand_in_the_way_of_o
     check(
         desk.did(),
         "
-        120s      > create acestream-2 on gluetun http 19001 https 45001 (nobody can tell whether
+        120.078s  > create acestream-2 on gluetun http 19001 https 45001 (nobody can tell whether
                       the VPN works)
                   > start acestream-2 (it was created and not yet started)
         245s      > remove acestream-1 (it never gave a good answer)

@@ -1,0 +1,241 @@
+//! `/events/stream`: everything as it is, and then every change, for whoever keeps listening.
+//!
+//! One task compares each new picture with the one before and writes what has changed once for all listeners.
+//! Who falls behind is sent everything again.
+
+use super::Api;
+use super::error::{Failure, Problem};
+use super::wire::engine::{EngineState, engines};
+use super::wire::journal::JournalEntry;
+use super::wire::status::OrchestratorStatus;
+use super::wire::stream::StreamState;
+use super::wire::vpn::VpnStatus;
+use crate::driver::gate::Picture;
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use control::journal::Entry;
+use control::snapshot::StreamView;
+use futures_util::{Stream, StreamExt, stream};
+use serde::Serialize;
+use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
+use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
+
+/// Listeners at the same time.
+const LISTENERS_MAX: usize = 64;
+/// Sets of changes that a listener may fall behind before it is sent everything again.
+const BEHIND_MAX: usize = 256;
+/// Changes are told at most this often.
+const CHANGES_EVERY: Duration = Duration::from_millis(50);
+/// A sign of life while nothing changes.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// Entries of the journal in the first event.
+const JOURNAL_FIRST: usize = 100;
+
+/// The data of the event `snapshot`: everything, the other events' data in lists.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Everything {
+    /// Which picture this is.
+    number: u64,
+    /// The state of the whole; the event `status`.
+    status: OrchestratorStatus,
+    /// The VPNs; the event `vpn`.
+    vpn: VpnStatus,
+    /// Every engine, offered or not; the events `engine`, and `engine_gone` with `{"container_id"}`.
+    engines: Vec<EngineState>,
+    /// Every stream; the events `stream`, and `stream_gone` with `{"id"}`.
+    streams: Vec<StreamState>,
+    /// The latest entries, the newest first; the event `journal`.
+    journal: Vec<JournalEntry>,
+}
+
+/// Changes of one picture, written once for everybody.
+#[derive(Clone)]
+struct Written {
+    number: u64,
+    events: Arc<[Event]>,
+}
+
+/// Where changes are told. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Changes {
+    told: broadcast::Sender<Written>,
+    places: Arc<Semaphore>,
+    /// The end of the program.
+    over: CancellationToken,
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        Self {
+            told: broadcast::Sender::new(BEHIND_MAX),
+            places: Arc::new(Semaphore::new(LISTENERS_MAX)),
+            over: CancellationToken::new(),
+        }
+    }
+}
+
+impl Changes {
+    /// Ends every listener's stream.
+    pub(super) fn end(&self) {
+        self.over.cancel();
+    }
+
+    /// Everybody hears that the program ends.
+    pub(super) const fn over(&self) -> &CancellationToken {
+        &self.over
+    }
+}
+
+/// Tells what happens: the event `snapshot` with everything, then one event for each change.
+#[utoipa::path(get, path = "/events/stream", tag = "status",
+    responses((status = 200, body = Everything, content_type = "text/event-stream"),
+        (status = 503, body = Failure)))]
+pub(super) async fn get_events(State(api): State<Api>) -> Response {
+    let Ok(place) = api.changes.places.clone().try_acquire_owned() else {
+        let message = format!("{LISTENERS_MAX} listen already; close one of them");
+        return Problem::unavailable(message).retry_after(10).into_response();
+    };
+    let over = api.changes.over.clone();
+    let events = listen(api, place).take_until(over.cancelled_owned());
+    Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("still here")).into_response()
+}
+
+/// What one listener has been sent and is to be sent.
+struct Listener {
+    api: Api,
+    told: broadcast::Receiver<Written>,
+    waiting: VecDeque<Event>,
+    /// The picture that it knows; `None`: it has to be sent everything.
+    knows: Option<u64>,
+    _place: OwnedSemaphorePermit,
+}
+
+fn listen(api: Api, place: OwnedSemaphorePermit) -> impl Stream<Item = Result<Event, Infallible>> {
+    let told = api.changes.told.subscribe();
+    let listener = Listener { api, told, waiting: VecDeque::new(), knows: None, _place: place };
+    stream::unfold(listener, |mut listener| async move {
+        let event = listener.next().await?;
+        Some((Ok(event), listener))
+    })
+}
+
+impl Listener {
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.waiting.pop_front() {
+                return Some(event);
+            }
+            let Some(knows) = self.knows else {
+                let picture = self.api.picture();
+                self.knows = Some(picture.number);
+                return Some(everything(&self.api, &picture));
+            };
+            match self.told.recv().await {
+                Ok(written) if written.number > knows => {
+                    self.knows = Some(written.number);
+                    self.waiting.extend(written.events.iter().cloned());
+                }
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => self.knows = None,
+                Err(RecvError::Closed) => return None,
+            }
+        }
+    }
+}
+
+/// Compares each new picture with the one before, for as long as the program runs.
+pub(super) async fn tell_changes(api: Api) {
+    let mut news = api.parts.gate.news();
+    let mut before = api.picture();
+    while news.changed().await.is_ok() {
+        let after = api.picture();
+        if api.changes.told.receiver_count() > 0 {
+            let events = changes(&api, &before, &after);
+            if !events.is_empty() {
+                // Nobody listens any more: that is fine.
+                let _nobody = api.changes.told.send(Written { number: after.number, events: events.into() });
+            }
+        }
+        before = after;
+        tokio::time::sleep(CHANGES_EVERY).await;
+    }
+}
+
+fn event<T: Serialize>(name: &str, number: u64, data: &T) -> Event {
+    let text = serde_json::to_string(data).unwrap_or_default();
+    Event::default().event(name).id(number.to_string()).data(text)
+}
+
+fn everything(api: &Api, picture: &Picture) -> Event {
+    let snapshot = &picture.snapshot;
+    let now = api.now();
+    let data = Everything {
+        number: picture.number,
+        status: OrchestratorStatus::of(snapshot, api.chosen(), now),
+        vpn: VpnStatus::of(snapshot, api.chosen().vpn_mode, now),
+        engines: engines(snapshot, true),
+        streams: snapshot.streams.iter().map(|view| StreamState::of(snapshot, view)).collect(),
+        journal: picture.journal.iter().rev().take(JOURNAL_FIRST).map(|entry| (&**entry).into()).collect(),
+    };
+    event("snapshot", picture.number, &data)
+}
+
+/// What is different in `after`, one event each.
+fn changes(api: &Api, before: &Picture, after: &Picture) -> Vec<Event> {
+    let (old, new) = (&before.snapshot, &after.snapshot);
+    let number = after.number;
+    let mut events = Vec::new();
+    for view in &new.engines {
+        let known = old.engines.iter().find(|known| known.container_id == view.container_id);
+        if known != Some(view) || old.ready != new.ready {
+            events.push(event("engine", number, &EngineState::of(new, view)));
+        }
+    }
+    for view in &old.engines {
+        if !new.engines.iter().any(|left| left.container_id == view.container_id) {
+            let id = view.container_id.to_string();
+            events.push(event("engine_gone", number, &BTreeMap::from([("container_id", id)])));
+        }
+    }
+    let streams = |streams: &[Arc<StreamView>]| -> BTreeMap<Arc<str>, Arc<StreamView>> {
+        streams.iter().map(|view| (view.id.clone(), view.clone())).collect()
+    };
+    let (old_streams, new_streams) = (streams(&old.streams), streams(&new.streams));
+    for (id, view) in &new_streams {
+        if old_streams.get(id) != Some(view) {
+            events.push(event("stream", number, &StreamState::of(new, view)));
+        }
+    }
+    for id in old_streams.keys().filter(|id| !new_streams.contains_key(*id)) {
+        events.push(event("stream_gone", number, &BTreeMap::from([("id", id.as_ref())])));
+    }
+    // Both are told as they would have been at the same moment, so that time alone is no change.
+    let vpn = |snapshot| VpnStatus::of(snapshot, api.chosen().vpn_mode, new.at);
+    if vpn(old) != vpn(new) {
+        events.push(event("vpn", number, &vpn(new)));
+    }
+    let status = |snapshot| OrchestratorStatus::of(snapshot, api.chosen(), new.at);
+    if status(old) != status(new) {
+        events.push(event("status", number, &status(new)));
+    }
+    for entry in written_since(before, after) {
+        events.push(event("journal", number, &JournalEntry::from(&**entry)));
+    }
+    events
+}
+
+/// Entries of the journal that the picture before does not have. Their numbers do not tell: a rebuilt core
+/// counts anew.
+fn written_since<'a>(before: &Picture, after: &'a Picture) -> &'a [Arc<Entry>] {
+    let known = before.journal.last();
+    let same = |entry: &Arc<Entry>| known.is_some_and(|known| Arc::ptr_eq(known, entry));
+    let first_new = after.journal.iter().rposition(same).map_or(0, |place| place + 1);
+    &after.journal[first_new..]
+}

@@ -1,0 +1,143 @@
+//! The REST API: what clients read and ask for, over HTTP.
+//!
+//! Reads answer from the latest picture alone; changes go through the gate and are answered after the picture
+//! that shows their acceptance. Nothing here decides, and nothing here asks Docker, Gluetun or an engine, but
+//! for the logs of a container, through a function that is handed in.
+
+mod announce;
+mod ask;
+mod auth;
+mod error;
+mod events;
+mod extract;
+mod guard;
+mod hook;
+mod pages;
+mod patience;
+mod provision;
+mod read;
+mod routes;
+mod server;
+pub mod wire;
+
+pub use error::{Failure, Problem};
+pub use extract::{BODY_MAX_BYTES, ID_MAX_BYTES, QUERY_MAX_BYTES};
+pub use read::{LOGS_MAX_BYTES, LOGS_TIMEOUT};
+pub use routes::{openapi, router};
+pub use server::{CONNECTIONS_MAX, bind_problem, serve};
+
+use crate::driver::gate::{Gate, Picture};
+use crate::history::History;
+use crate::metrics::Meters;
+use crate::runtime;
+use crate::settings::{Secret, Settings, Variant, VpnMode};
+use bytes::Bytes;
+use control::Time;
+use control::ids::ContainerId;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What answers need of the settings.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    /// How the VPNs are told about.
+    pub vpn_mode: VpnMode,
+    /// AUTO_DELETE.
+    pub auto_delete: bool,
+    /// ENGINE_GRACE_PERIOD_S.
+    pub grace_period_s: u64,
+    /// HEALTH_CHECK_INTERVAL_S.
+    pub health_check_interval_s: u64,
+    /// ENGINE_VARIANT.
+    pub engine_variant: &'static str,
+    /// CONTAINER_LABEL's key.
+    pub label_key: String,
+    /// API_KEY.
+    pub key: Option<Secret>,
+    /// HOOK_TOKEN.
+    pub hook_token: Option<Secret>,
+    /// CORS_ORIGINS.
+    pub cors_origins: Vec<String>,
+    /// PROVISION_IMAGES.
+    pub provision_images: Vec<String>,
+}
+
+impl From<&Settings> for Chosen {
+    fn from(settings: &Settings) -> Self {
+        Self {
+            vpn_mode: settings.vpn_mode,
+            auto_delete: settings.core.auto_delete,
+            grace_period_s: settings.core.engine_grace_period.as_secs(),
+            health_check_interval_s: settings.core.health_check_interval.as_secs(),
+            engine_variant: variant_word(settings.engine.variant),
+            label_key: settings.engine.label.0.clone(),
+            key: settings.api.key.clone(),
+            hook_token: settings.api.hook_token.clone(),
+            cors_origins: settings.api.cors_origins.clone(),
+            provision_images: settings.api.provision_images.clone(),
+        }
+    }
+}
+
+const fn variant_word(variant: Variant) -> &'static str {
+    match variant {
+        Variant::Krinkuto11Amd64 => "krinkuto11-amd64",
+        Variant::JopsisAmd64 => "jopsis-amd64",
+        Variant::JopsisArm32 => "jopsis-arm32",
+        Variant::JopsisArm64 => "jopsis-arm64",
+    }
+}
+
+/// What reads a container's logs.
+pub type LogReader = Arc<dyn Fn(ContainerId, u32) -> LogsToCome + Send + Sync>;
+/// The logs of a container, or why there are none.
+pub type LogsToCome = Pin<Box<dyn Future<Output = Result<Bytes, runtime::Failure>> + Send>>;
+/// What tells the present moment, on the driver's clock.
+pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
+
+/// Everything that the API needs of the rest of the program.
+pub struct Parts {
+    /// Where it reads and asks.
+    pub gate: Gate,
+    /// What was chosen.
+    pub chosen: Chosen,
+    /// What streams have been like.
+    pub history: Arc<Mutex<History>>,
+    /// What is counted.
+    pub meters: Arc<Meters>,
+    /// The present moment.
+    pub clock: Clock,
+    /// Logs of containers: at most [`LOGS_MAX_BYTES`].
+    pub logs: LogReader,
+}
+
+/// The API's state. Cheap to clone.
+#[derive(Clone)]
+pub struct Api {
+    parts: Arc<Parts>,
+    changes: events::Changes,
+}
+
+impl Api {
+    /// An API over these parts.
+    pub fn new(parts: Parts) -> Self {
+        Self { parts: Arc::new(parts), changes: events::Changes::default() }
+    }
+
+    fn picture(&self) -> Arc<Picture> {
+        self.parts.gate.picture()
+    }
+
+    fn now(&self) -> Time {
+        (self.parts.clock)()
+    }
+
+    fn chosen(&self) -> &Chosen {
+        &self.parts.chosen
+    }
+
+    fn with_history<T>(&self, look: impl FnOnce(&mut History) -> T) -> T {
+        look(&mut self.parts.history.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,116 @@
+//! The command line: which commands there are, what they are given, and what each does that is not serving.
+//!
+//! What is wrong with settings or with the command line itself ends with exit code 64, before anything is
+//! done.
+
+pub mod check;
+mod flags;
+pub mod report;
+pub mod status;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use crate::settings::{self, Problem, Settings, Sources};
+use clap::{Args, Parser, Subcommand};
+use flags::Flags;
+use std::fmt;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The exit code for settings and command lines that cannot be meant.
+pub const UNUSABLE: u8 = 64;
+
+/// Keeps AceStream engines alive behind Gluetun VPNs, and serves their streams.
+#[derive(Parser, Debug)]
+#[command(name = "acefleet", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be done.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Runs the orchestrator on Docker
+    Serve(Given),
+    /// Says what serve would do with these settings, and tries Docker and each VPN; changes nothing
+    Check(Given),
+    /// Shows the VPNs, engines and streams of a running acefleet
+    Status(StatusArgs),
+    /// Prints the OpenAPI document of the API
+    Openapi,
+}
+
+/// Where settings come from, beside the environment.
+#[derive(Args, Clone, Debug)]
+pub struct Given {
+    /// The file of settings; otherwise `.env` in the working folder, if there is one
+    #[arg(long, value_name = "PATH")]
+    pub env_file: Option<PathBuf>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+/// What `status` is told.
+#[derive(Args, Clone, Debug)]
+pub struct StatusArgs {
+    /// Where acefleet answers; otherwise on this machine, on APP_PORT
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Looks again each second, until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
+    /// Prints what the API answers, as one JSON document
+    #[arg(long)]
+    pub json: bool,
+    /// Where settings come from.
+    #[command(flatten)]
+    pub given: Given,
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unusable(pub Vec<Problem>);
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.0.len();
+        writeln!(f, "acefleet cannot start with these settings ({count} to mend):")?;
+        self.0.iter().try_for_each(|problem| writeln!(f, "  {problem}"))?;
+        f.write_str("Every setting is explained in docs/configuration.md; `acefleet check` looks again.")
+    }
+}
+
+impl Given {
+    /// Reads the settings: what `serve` starts with is what `check` checks.
+    pub fn settings(&self) -> Result<Settings, Unusable> {
+        let sources = Sources::of_process(self.flags.given(), self.env_file.as_deref());
+        let sources = sources.map_err(|problem| Unusable(vec![problem]))?;
+        settings::read(&sources).map_err(Unusable)
+    }
+}
+
+/// Prints a result. Whoever stopped reading it, like `head`, has what they wanted.
+pub fn print(text: &str) -> ExitCode {
+    match io::stdout().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("the result cannot be printed: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads this process's command line. When there is nothing to do, what there is to say has been said, and
+/// the exit code is returned.
+pub fn parse() -> Result<Cli, ExitCode> {
+    Cli::try_parse().map_err(|told| {
+        // Nobody is left to be told that nothing can be printed.
+        let _ = told.print();
+        if told.use_stderr() { ExitCode::from(UNUSABLE) } else { ExitCode::SUCCESS }
+    })
+}

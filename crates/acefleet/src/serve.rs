@@ -1,0 +1,205 @@
+//! `acefleet serve`: the program put together, from settings to the last goodbye.
+//!
+//! Everything is made here and handed on; nothing is decided.
+
+mod looking;
+mod place;
+
+pub use looking::check;
+
+use crate::api::{self, Chosen};
+use crate::compose::{Composer, spec_hash};
+use crate::dial::Ways;
+use crate::docker::Docker;
+use crate::driver::gate::Gate;
+use crate::driver::{Driver, Hands, Parts};
+use crate::engine::Engines;
+use crate::gluetun::Gluetun;
+use crate::history::History;
+use crate::metrics::Meters;
+use crate::runtime::Runtime;
+use crate::settings::Settings;
+use crate::store::{Held, Lock, Store};
+use std::hash::{BuildHasher, Hasher};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// How often a lock that somebody else holds is tried for.
+const LOCK_RETRY: Duration = Duration::from_millis(500);
+/// Who holds it is said again after so many tries.
+const LOCK_TRIES_BETWEEN_WORDS: u32 = 60;
+/// Connections get so long to end by themselves.
+const GOODBYE_MAX: Duration = Duration::from_secs(3);
+
+/// Why it could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// No lock.
+    #[error("{0}")]
+    Lock(#[from] Held),
+    /// No port.
+    #[error("{0}")]
+    Port(String),
+    /// The loop has ended by itself.
+    #[error(
+        "the loop that drives the core has ended, which it never should: what it said last is in the log"
+    )]
+    Loop,
+    /// The system refuses something that it never refuses.
+    #[error("the system refuses to pass signals on: {0}")]
+    Signals(std::io::Error),
+}
+
+/// Runs the program on Docker until it is told to stop.
+pub async fn serve(mut settings: Settings) -> Result<(), Problem> {
+    let mut signals = Signals::listen().map_err(Problem::Signals)?;
+    for warning in &settings.warnings {
+        warn!("{warning}");
+    }
+    settings.core.spec = spec_hash(&settings.engine, !settings.core.vpns.is_empty());
+    let lock = tokio::select! {
+        lock = take_lock(&settings.store.path) => lock?,
+        () = signals.next() => return Ok(()),
+    };
+    let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, settings.app_port));
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(|error| Problem::Port(api::bind_problem(address, &error)))?;
+
+    let docker = Arc::new(Docker::new(&settings.docker, settings.engine.label.clone()));
+    let ways = place::ways(&settings.docker);
+    if place::in_container() {
+        tokio::spawn(place::find_out(docker.clone(), ways.clone()));
+    }
+    info!(port = settings.app_port, version = env!("CARGO_PKG_VERSION"), "acefleet answers");
+    let ended = run(docker, ways, settings, listener, signals).await;
+    // Not before the store has been written: whoever waits for the lock reads it.
+    drop(lock);
+    ended
+}
+
+/// The program on any runtime.
+async fn run<R: Runtime>(
+    runtime: Arc<R>,
+    ways: Arc<Ways>,
+    settings: Settings,
+    listener: TcpListener,
+    mut signals: Signals,
+) -> Result<(), Problem> {
+    let store = Arc::new(Store::at(settings.store.path.clone()));
+    let meters = Arc::new(Meters::default());
+    let vpns: Vec<_> = settings.vpn_names().cloned().collect();
+    let hands = Hands {
+        runtime: runtime.clone(),
+        engines: Engines::new(ways.clone()),
+        gluetun: Gluetun::new(settings.gluetun.clone(), ways.clone()),
+        composer: Composer::new(settings.engine.clone(), vpns.clone()),
+        ways,
+        vpns,
+        meters: meters.clone(),
+    };
+    let parts = Parts {
+        settings: settings.core.clone(),
+        hands,
+        store: store.clone(),
+        seed: seed(),
+        stop_engines_on_exit: settings.stop_engines_on_exit,
+    };
+    let (driver, gate) = Driver::new(parts);
+    let clock = driver.clock();
+    let history = Arc::new(Mutex::new(History::new(settings.stats_history_max)));
+    let recorder = tokio::spawn(record(gate.clone(), history.clone()));
+    let api = api::Parts {
+        gate,
+        chosen: Chosen::from(&settings),
+        history,
+        meters,
+        clock: Arc::new(move || clock.now()),
+        logs: Arc::new(move |id, tail| {
+            let runtime = runtime.clone();
+            Box::pin(async move { runtime.logs(id, tail, api::LOGS_MAX_BYTES).await })
+        }),
+    };
+    let (stop, close) = (CancellationToken::new(), CancellationToken::new());
+    let mut the_loop = tokio::spawn(driver.run(stop.clone()));
+    let doors_close = tokio::spawn(api::serve(listener, api, close.clone()));
+    let told_to_stop = tokio::select! {
+        () = signals.next() => true,
+        _ = &mut the_loop => false,
+    };
+    if told_to_stop {
+        stop.cancel();
+        // Until the loop has ended, the API tells what is still under way. Whoever asks twice does not want to know.
+        tokio::select! {
+            () = signals.next() => warn!("asked to stop again: what is under way is left to Docker"),
+            _ = &mut the_loop => {}
+        }
+    }
+    close.cancel();
+    recorder.abort();
+    drop(timeout(GOODBYE_MAX, doors_close).await);
+    drop(timeout(GOODBYE_MAX, spawn_blocking(move || store.close())).await);
+    if told_to_stop { Ok(()) } else { Err(Problem::Loop) }
+}
+
+/// Keeps samples of what streams were like.
+async fn record(gate: Gate, history: Arc<Mutex<History>>) {
+    let mut news = gate.news();
+    while news.changed().await.is_ok() {
+        let picture = gate.picture();
+        history.lock().unwrap_or_else(PoisonError::into_inner).record(&picture.snapshot);
+    }
+}
+
+/// One acefleet at a time: another one that still runs, because it is just being replaced, is waited for.
+async fn take_lock(database: &Path) -> Result<Lock, Problem> {
+    let mut tries = 0;
+    loop {
+        match Lock::take(database) {
+            Ok(lock) => return Ok(lock),
+            Err(Held::By(holder)) => {
+                if tries % LOCK_TRIES_BETWEEN_WORDS == 0 {
+                    warn!(
+                        %holder, database = %database.display(),
+                        "another acefleet works with this database: waiting until it has ended. If two are wanted, \
+                         give each its own DB_URL, APP_PORT and CONTAINER_LABEL"
+                    );
+                }
+                tries += 1;
+                sleep(LOCK_RETRY).await;
+            }
+            Err(held) => return Err(held.into()),
+        }
+    }
+}
+
+/// Drawn by the standard library, once for each process.
+fn seed() -> u64 {
+    std::hash::RandomState::new().build_hasher().finish()
+}
+
+/// The signals that ask for an end.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

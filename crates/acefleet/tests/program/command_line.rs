@@ -1,0 +1,126 @@
+//! The program as a person starts it: what it prints where, and its exit codes.
+
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Runs the program with nothing around it but these variables, in a folder without a `.env`.
+fn acefleet(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_acefleet"));
+    command.args(arguments).env_clear().envs(environment.iter().copied());
+    command.current_dir(env!("CARGO_TARGET_TMPDIR")).output().expect("the program can be started")
+}
+
+fn printed(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn complained(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn it_says_which_version_it_is() {
+    let output = acefleet(&["--version"], &[]);
+    assert_eq!(printed(&output), format!("acefleet {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn bad_settings_are_told_all_at_once_with_exit_code_64_and_nothing_is_started() {
+    let bad = [("APP_PORT", "0"), ("VPN_MODE", "double"), ("API_KEY", "hunter2")];
+    for command in ["serve", "check", "status"] {
+        let output = acefleet(&[command, "--min-replicas", "many"], &bad);
+        let said = complained(&output);
+        assert_eq!(output.status.code(), Some(64), "{said}");
+        assert!(
+            ["APP_PORT=0", "VPN_MODE=double", "MIN_REPLICAS=many"].iter().all(|part| said.contains(part))
+        );
+        assert!(printed(&output).is_empty() && !said.contains("hunter2"), "{said}");
+    }
+}
+
+#[test]
+fn a_command_line_that_cannot_be_understood_ends_with_exit_code_64() {
+    for line in [&["dance"][..], &["serve", "--min-replica", "3"], &[]] {
+        assert_eq!(acefleet(line, &[]).status.code(), Some(64), "{line:?}");
+    }
+}
+
+#[test]
+fn a_check_without_docker_fails_and_says_what_to_do() {
+    let output = acefleet(&["check"], &[("DOCKER_HOST", "unix:///no/such/docker.sock")]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(printed(&output).contains("  FAIL  Docker at /no/such/docker.sock"), "{}", printed(&output));
+}
+
+#[test]
+fn status_without_a_running_acefleet_says_so() {
+    // Nothing can listen on the last port of a loopback address that nobody uses.
+    let output = acefleet(&["status", "--url", "http://127.255.255.254:65535"], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(complained(&output).contains("no acefleet answers at http://127.255.255.254:65535"));
+}
+
+#[test]
+fn the_api_describes_itself() {
+    let output = acefleet(&["openapi"], &[]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(printed(&output).starts_with("{\n  \"openapi\": \"3."));
+}
+
+/// A program that serves; it goes with the test.
+struct Serving(std::process::Child);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+#[test]
+fn without_docker_the_program_is_up_and_says_what_it_tried_and_debug_mode_writes_it_down() {
+    let folder = std::env::temp_dir().join(format!("acefleet-no-docker-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder for temporary files");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port can be had");
+    let port = free.local_addr().expect("it has an address").port();
+    drop(free);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_acefleet"));
+    command.arg("serve").current_dir(&folder).env_clear().env("APP_PORT", port.to_string());
+    command
+        .env("DOCKER_HOST", "unix:///nowhere/docker.sock")
+        .env("DEBUG_MODE", "true")
+        .env("DEBUG_LOG_DIR", "debug");
+    let serving = Serving(command.stderr(Stdio::null()).spawn().expect("the program starts"));
+
+    let began = Instant::now();
+    let status = loop {
+        assert!(began.elapsed() < Duration::from_secs(60), "in vain: the status tells of Docker");
+        let told = ask(port, "/orchestrator/status").filter(|told| told.contains("/nowhere/docker.sock"));
+        if let Some(told) = told {
+            break told;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert!(status.contains("docker_unavailable"), "{status}");
+
+    let files: Vec<_> =
+        std::fs::read_dir(folder.join("debug")).expect("the folder is made").flatten().collect();
+    let [file] = files.as_slice() else { panic!("one file for one run: {files:?}") };
+    let written = std::fs::read_to_string(file.path()).expect("it can be read");
+    let first = written.lines().next().expect("something is written");
+    let first: serde_json::Value = serde_json::from_str(first).expect("a line is JSON");
+    assert!(first["timestamp"].is_string() && first["level"].is_string(), "{first}");
+    drop(serving);
+    drop(std::fs::remove_dir_all(&folder));
+}
+
+/// A whole answer, if there is one.
+fn ask(port: u16, path: &str) -> Option<String> {
+    use std::io::{Read, Write};
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
+}

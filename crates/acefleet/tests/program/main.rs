@@ -1,0 +1,4 @@
+//! Tests of the program as a whole, each with what it needs and nothing else.
+
+mod api;
+mod command_line;
