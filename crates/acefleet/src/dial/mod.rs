@@ -4,6 +4,8 @@
 //! Nothing is kept longer than it is true: what an inspection told is forgotten as soon as something happens to
 //! the container. The host's own resolver is never asked: it may be stale, or know somebody else by that name.
 
+#[cfg(test)]
+pub(crate) mod fixture;
 mod names;
 
 use crate::runtime::{Inspected, Reach};
@@ -223,44 +225,15 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use super::fixture::{at_loopback, inspected};
     use super::*;
 
-    use control::docker::{Facts, Health, Listed, Network, State};
-    use control::labels::Labels;
-    use control::time::Stamp;
     use tokio::net::TcpListener;
-
-    fn inspected(name: &str, id: u8, reach: Reach) -> Inspected {
-        let listed = Listed {
-            id: ContainerId::from_bytes([id; 32]),
-            name: name.into(),
-            ours: false,
-            state: State::Running,
-            network: Network::Own("bridge".into()),
-            labels: Labels::default(),
-            image: "image:tag".into(),
-            published: [].into(),
-        };
-        let created_at = Stamp::from_nanos(1);
-        let facts = Facts {
-            listed,
-            health: Health::Unchecked,
-            started_at: None,
-            sandbox: None,
-            p2p_in_spec: None,
-            created_at,
-        };
-        Inspected { facts, reach }
-    }
 
     async fn listener() -> (TcpListener, u16) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         (listener, port)
-    }
-
-    fn at_loopback(network: &str) -> Reach {
-        Reach { addresses: vec![(network.into(), [127, 0, 0, 1].into())], published: vec![], on_host: false }
     }
 
     #[tokio::test]

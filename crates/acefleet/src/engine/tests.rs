@@ -2,12 +2,7 @@
 
 use super::*;
 
-use crate::dial::{DockerDns, Place};
-use crate::runtime::{Inspected, Reach};
-use control::docker::{Facts, Health, Listed, Network, State};
-use control::ids::ContainerId;
-use control::labels::Labels;
-use control::time::Stamp;
+use crate::dial::fixture::ways_to;
 use std::time::Duration;
 use testbed::engine as standin;
 use tokio::time::timeout;
@@ -24,27 +19,7 @@ async fn asked() -> Asked {
     settings.boot = Duration::ZERO;
     settings.search = Duration::ZERO;
     let engine = standin::Engine::start(settings).await.expect("it starts");
-    let ways = Arc::new(Ways::new(Place::Host, DockerDns::nowhere()));
-    let listed = Listed {
-        id: ContainerId::from_bytes([1; 32]),
-        name: "gluetun".into(),
-        ours: false,
-        state: State::Running,
-        network: Network::Own("bridge".into()),
-        labels: Labels::default(),
-        image: "image:tag".into(),
-        published: [].into(),
-    };
-    let facts = Facts {
-        listed,
-        health: Health::Unchecked,
-        started_at: None,
-        sandbox: None,
-        p2p_in_spec: None,
-        created_at: Stamp::from_nanos(1),
-    };
-    let addresses = vec![("bridge".into(), [127, 0, 0, 1].into())];
-    ways.learn(&Inspected { facts, reach: Reach { addresses, published: vec![], on_host: false } });
+    let ways = Arc::new(ways_to("gluetun"));
     let whom = Whom { container: "gluetun".into(), port: engine.address().port() };
     Asked { engine, engines: Engines::new(ways), whom }
 }

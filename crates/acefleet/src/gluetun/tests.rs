@@ -2,13 +2,8 @@
 
 use super::*;
 
-use crate::dial::{DockerDns, Place};
-use crate::runtime::{Inspected, Reach};
+use crate::dial::fixture::ways_to;
 use crate::settings::Secret;
-use control::docker::{Facts, Health, Listed, Network, State};
-use control::ids::ContainerId;
-use control::labels::Labels;
-use control::time::Stamp;
 use testbed::gluetun as standin;
 
 /// A control server, and whoever asks it.
@@ -25,8 +20,7 @@ async fn asked(auth: GluetunAuth, choose: impl FnOnce(&mut standin::Settings)) -
     settings.ports = vec![40_001];
     choose(&mut settings);
     let server = standin::Gluetun::start(settings).await.expect("it starts");
-    let ways = Arc::new(Ways::new(Place::Host, DockerDns::nowhere()));
-    ways.learn(&at_loopback("gluetun"));
+    let ways = Arc::new(ways_to("gluetun"));
     let gluetun = Gluetun::new(GluetunSettings { api_port: server.control().port(), auth }, ways);
     let vpn = Name::from("gluetun");
     let asked = Asked { server, gluetun, vpn };
@@ -37,35 +31,6 @@ async fn asked(auth: GluetunAuth, choose: impl FnOnce(&mut standin::Settings)) -
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     asked
-}
-
-fn at_loopback(name: &str) -> Inspected {
-    let listed = Listed {
-        id: ContainerId::from_bytes([1; 32]),
-        name: name.into(),
-        ours: false,
-        state: State::Running,
-        network: Network::Own("bridge".into()),
-        labels: Labels::default(),
-        image: "image:tag".into(),
-        published: [].into(),
-    };
-    let facts = Facts {
-        listed,
-        health: Health::Unchecked,
-        started_at: None,
-        sandbox: None,
-        p2p_in_spec: None,
-        created_at: Stamp::from_nanos(1),
-    };
-    Inspected {
-        facts,
-        reach: Reach {
-            addresses: vec![("bridge".into(), [127, 0, 0, 1].into())],
-            published: vec![],
-            on_host: false,
-        },
-    }
 }
 
 impl Asked {
