@@ -325,6 +325,8 @@ pub enum Cause {
     ViewerWaits,
     /// The session that its viewers were sent delivers nothing any more.
     SessionLost,
+    /// The session that its viewers are sent has fallen silent.
+    SessionSilent,
     /// Its stream is to be played elsewhere.
     StreamMoves,
     /// Nobody watches it there any more.
@@ -356,6 +358,7 @@ impl fmt::Display for Cause {
             Self::ArrivedLate => "it arrived although nobody waits for it",
             Self::ViewerWaits => "a viewer waits for it",
             Self::SessionLost => "the session before is lost",
+            Self::SessionSilent => "nothing comes of it where it is played",
             Self::StreamMoves => "its engine is no longer to be used for it",
             Self::NobodyWatches => "nobody watches it there any more",
             Self::Clashes => "another engine has its name or port",

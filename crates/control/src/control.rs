@@ -234,6 +234,8 @@ impl Control {
             Event::ViewerCame { viewer, content } => self.hear_viewer(viewer, content),
             Event::ViewerLeft(viewer) => self.hear_viewer_left(viewer),
             Event::SessionBroke(session) => self.hear_session_broke(session),
+            Event::SessionSpoke(session) => self.hear_session_spoke(session),
+            Event::SessionSilent(session) => self.hear_session_silent(session),
         }
         while let Some(wake) = self.agenda.take_due(now) {
             self.wake(wake);

@@ -70,6 +70,11 @@ pub enum Event {
     ViewerLeft(ViewerId),
     /// A session that the data plane reads has ended by itself or broken.
     SessionBroke(SessionId),
+    /// A session that the data plane reads delivers: what it sends has begun to reach viewers, or does so again after
+    /// a silence that was told.
+    SessionSpoke(SessionId),
+    /// A session that had delivered has not done so for a while. Told once for each silence.
+    SessionSilent(SessionId),
 }
 
 /// An announced stream that was live when acefleet last wrote to its store.

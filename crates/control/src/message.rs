@@ -29,11 +29,27 @@ pub enum Message {
     Refuse {
         /// The viewer.
         viewer: ViewerId,
+        /// Which kind of obstacle it is.
+        because: Obstacle,
         /// Why, in words.
         why: String,
         /// When it may be worth trying again.
         retry_at: Time,
     },
-    /// Nobody is routed to this session any more: the data plane stops reading it.
+    /// Nobody is to be sent this session any more: the data plane stops reading it. Until then it may go on reading a
+    /// session that nobody is routed to, and send that until the one that is routed to delivers.
     Release(SessionId),
+}
+
+/// What kept a viewer from being served.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Obstacle {
+    /// No engine can play what he wants: asking again soon will not help.
+    CannotBePlayed,
+    /// No engine has a seat for him, and none is coming in time.
+    NoSeat,
+    /// There are as many viewers as there may be.
+    TooManyViewers,
+    /// A person stopped the stream.
+    Stopped,
 }

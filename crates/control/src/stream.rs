@@ -19,6 +19,8 @@ pub const ENDED_KEPT: usize = 200;
 pub const EARLY_ENDING_KEPT: Duration = Duration::from_secs(60);
 /// No more of them than this at once.
 pub const EARLY_ENDINGS_MAX: usize = 1_000;
+/// Contents that no engine could play and that are remembered at once.
+pub const HOPELESS_MAX: usize = 1_000;
 /// A session counts as delivering for this long after its bytes were last seen to grow.
 const GROWTH_COUNTS: Duration = Duration::from_secs(30);
 
@@ -35,13 +37,15 @@ pub struct Stream {
     pub started_at: Time,
     /// The session that is played now.
     pub session: Option<Session>,
+    /// The session before that, which delivers until the present one does.
+    pub before: Option<Session>,
     /// The session that is being opened, to begin or to move.
     pub opening: Option<Opening>,
     /// Its viewers, and the session that each was last routed to. Nobody knows those of other programs.
     pub viewers: BTreeMap<ViewerId, Option<SessionId>>,
     /// Since when nobody has watched it.
     pub unwatched_since: Option<Time>,
-    /// Since when its viewers have been waiting for a session.
+    /// Since when its viewers have been sent nothing.
     pub waiting_since: Option<Time>,
     /// It has been written down that they wait for an engine.
     pub told_waiting: bool,
@@ -97,6 +101,19 @@ pub struct Session {
     pub asking: Option<OpId>,
     /// It is known to be over: the engine does not know it, or the data plane lost it.
     pub broken: bool,
+    /// It has delivered something.
+    pub spoke: bool,
+    /// It delivered and does not any more.
+    pub quiet: Option<Quiet>,
+}
+
+/// A session that has fallen silent.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Quiet {
+    /// Since when.
+    pub since: Time,
+    /// Its engine was asked because of that, and knows it.
+    pub answered: bool,
 }
 
 /// A session that is being opened.
@@ -133,6 +150,8 @@ impl Session {
             grown_at: None,
             asking: None,
             broken: false,
+            spoke: false,
+            quiet: None,
         }
     }
 
@@ -141,6 +160,9 @@ impl Session {
         let before = self.report.as_ref().map_or(0, |report| report.downloaded);
         if report.downloaded > before {
             self.grown_at = Some(now);
+        }
+        if let Some(quiet) = &mut self.quiet {
+            quiet.answered = true;
         }
         self.heard_at = now;
         self.reported_at = Some(now);
@@ -157,6 +179,7 @@ impl Stream {
             content,
             started_at: now,
             session: None,
+            before: None,
             opening: None,
             viewers: BTreeMap::new(),
             unwatched_since: None,
@@ -175,9 +198,22 @@ impl Stream {
         self.session.as_ref().map(|session| session.at.engine)
     }
 
-    /// Engines on which it takes a seat: where it is played, and where it is to be.
+    /// Engines on which it takes a seat: where it was and is played, and where it is to be.
     pub fn seats(&self) -> impl Iterator<Item = ContainerId> {
-        self.engine().into_iter().chain(self.opening.as_ref().map(|opening| opening.at.engine))
+        let before = self.before.as_ref().map(|session| session.at.engine);
+        let opening = self.opening.as_ref().map(|opening| opening.at.engine);
+        before.into_iter().chain(self.engine()).chain(opening)
+    }
+
+    /// It is played, and on its way to another session.
+    pub fn is_moving(&self) -> bool {
+        self.before.is_some() || self.session.is_some() && self.opening.is_some()
+    }
+
+    /// The session of this name, if it is the present one or the one before.
+    pub fn session_mut(&mut self, id: SessionId) -> Option<&mut Session> {
+        let known = [&mut self.session, &mut self.before].into_iter().flatten();
+        known.into_iter().find(|session| session.id == Some(id))
     }
 
     /// Its viewers have no session and none is on its way: it needs an engine.
@@ -223,6 +259,8 @@ pub struct Streams {
     pub openings: BTreeMap<SessionId, Address>,
     /// Which stream a viewer watches.
     pub viewers: BTreeMap<ViewerId, Arc<str>>,
+    /// What no engine could play lately: until when nobody is asked for it again, and why.
+    hopeless: BTreeMap<Content, (Time, Arc<str>)>,
     /// Counts sessions.
     sessions: u64,
 }
@@ -240,16 +278,29 @@ impl Streams {
         self.live.values_mut().find(plays)
     }
 
-    /// The stream that this session is played for.
+    /// The stream that this session is or was played for.
     pub fn of_session(&mut self, id: SessionId) -> Option<&mut Stream> {
-        let plays = |stream: &&mut Stream| stream.session.as_ref().is_some_and(|known| known.id == Some(id));
-        self.live.values_mut().find(plays)
+        let known = |session: &&Session| session.id == Some(id);
+        self.live.values_mut().find(|stream| stream.session.iter().chain(&stream.before).any(|it| known(&it)))
     }
 
     /// The stream that this session is being opened for.
     pub fn of_opening(&mut self, id: SessionId) -> Option<&mut Stream> {
         let opens = |stream: &&mut Stream| stream.opening.as_ref().is_some_and(|known| known.session == id);
         self.live.values_mut().find(opens)
+    }
+
+    /// Remembers until then that no engine could play this.
+    pub fn note_hopeless(&mut self, content: Content, until: Time, why: Arc<str>, now: Time) {
+        self.hopeless.retain(|_, (until, _)| *until > now);
+        if self.hopeless.len() < HOPELESS_MAX {
+            self.hopeless.insert(content, (until, why));
+        }
+    }
+
+    /// Why it is of no use to ask an engine for this now, and until when.
+    pub fn hopeless(&self, content: &Content, now: Time) -> Option<(Time, Arc<str>)> {
+        self.hopeless.get(content).filter(|(until, _)| *until > now).cloned()
     }
 
     /// Remembers that a stream ended which nobody knows.

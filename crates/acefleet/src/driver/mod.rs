@@ -363,6 +363,8 @@ fn label(event: &Event) -> (&'static str, Which) {
         Event::ViewerCame { viewer, .. } => ("viewer_came", Which::Number(viewer.0)),
         Event::ViewerLeft(viewer) => ("viewer_left", Which::Number(viewer.0)),
         Event::SessionBroke(session) => ("session_broke", Which::Number(session.0)),
+        Event::SessionSpoke(session) => ("session_spoke", Which::Number(session.0)),
+        Event::SessionSilent(session) => ("session_silent", Which::Number(session.0)),
     }
 }
 

@@ -229,6 +229,7 @@ impl Control {
             | Cause::BecameIdle
             | Cause::ViewerWaits
             | Cause::SessionLost
+            | Cause::SessionSilent
             | Cause::StreamMoves
             | Cause::NobodyWatches
             | Cause::ReplacesUnhealthy

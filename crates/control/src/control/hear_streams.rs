@@ -5,16 +5,16 @@
 
 use super::Control;
 use crate::agenda::Wake;
-use crate::command::{Address, Content};
+use crate::command::{Address, Cause, Content};
 use crate::engine::Engine;
 use crate::event::RememberedStream;
 use crate::ids::{ContainerId, SessionId, ViewerId};
 use crate::journal::{Expect, Subject, What, Why};
 use crate::mark::Mark;
-use crate::message::Message;
+use crate::message::{Message, Obstacle};
 use crate::policy::streams;
 use crate::request::{Announcement, Ending, Reply, UrlTail};
-use crate::stream::{self, Origin, Session, Stream};
+use crate::stream::{self, Origin, Quiet, Session, Stream};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -35,11 +35,17 @@ impl Control {
         if self.streams.viewers.len() >= streams::VIEWERS_MAX {
             let why = String::from("there are too many viewers");
             let retry_at = now + streams::RETRY_AFTER;
-            return self.messages.push_back(Message::Refuse { viewer, why, retry_at });
+            let because = Obstacle::TooManyViewers;
+            return self.messages.push_back(Message::Refuse { viewer, because, why, retry_at });
         }
         let id = match self.streams.proxied(&content) {
             Some(stream) => stream.id.clone(),
             None => {
+                if let Some((retry_at, why)) = self.streams.hopeless(&content, now) {
+                    self.marks.hit(Mark::HopelessRefused);
+                    let (because, why) = (Obstacle::CannotBePlayed, String::from(&*why));
+                    return self.messages.push_back(Message::Refuse { viewer, because, why, retry_at });
+                }
                 let id: Arc<str> = format!("{}|proxy-{}", content.key, self.streams.next_session().0).into();
                 self.streams.live.insert(id.clone(), Stream::new(id.clone(), Origin::Proxied, content, now));
                 id
@@ -74,17 +80,76 @@ impl Control {
     pub(super) fn hear_session_broke(&mut self, id: SessionId) {
         let now = self.now;
         let Some(stream) = self.streams.of_session(id) else { return };
-        let Some(session) = &mut stream.session else { return };
+        let Some(session) = stream.session_mut(id) else { return };
+        let opened_at = session.opened_at;
         if core::mem::replace(&mut session.broken, true) {
             return;
         }
+        self.dirty = true;
+        // What becomes of the session before says nothing about the present one.
+        if stream.before.as_ref().is_some_and(|before| before.id == Some(id)) {
+            return;
+        }
         // One that breaks again and again is opened ever more slowly.
-        if now.since(session.opened_at) < streams::SUCCESS_AFTER {
+        if now.since(opened_at) < streams::SUCCESS_AFTER {
             stream.retry.refused(now);
         } else {
             stream.retry.succeeded();
         }
+    }
+
+    /// Whoever waits for it is served, so the session before is not needed any more.
+    pub(super) fn hear_session_spoke(&mut self, id: SessionId) {
+        let Some(stream) = self.streams.of_session(id) else { return };
+        let Some(session) = stream.session_mut(id) else { return };
+        session.spoke = true;
+        session.quiet = None;
+        stream.waiting_since = None;
+        if stream.session.as_ref().is_some_and(|present| present.id != Some(id)) {
+            return;
+        }
+        stream.played = true;
+        stream.tried.clear();
+        stream.said = None;
+        let (stream, before, asked) = (stream.id.clone(), stream.before.take(), stream.request.take());
+        if let Some(before) = before {
+            self.reseat(&stream);
+            self.let_go(&before, asked.map_or(Cause::StreamMoves, |_| Cause::Operator));
+        }
+        if let Some(asked) = asked {
+            self.request_over(Subject::Stream(stream), asked, Why::Reason("it is played there"));
+        }
         self.dirty = true;
+    }
+
+    /// Either its engine is not well, or there is nothing to deliver now. The engine is asked, and with it all that
+    /// would be cut off together with it.
+    pub(super) fn hear_session_silent(&mut self, id: SessionId) {
+        let now = self.now;
+        let Some(stream) = self.streams.of_session(id) else { return };
+        let Some(session) = stream.session_mut(id) else { return };
+        if session.quiet.is_some() {
+            return;
+        }
+        session.quiet = Some(Quiet { since: now, answered: false });
+        // What was asked before counts for nothing now.
+        session.asking = None;
+        let engine = session.at.engine;
+        if stream.session.as_ref().is_some_and(|present| present.id == Some(id)) {
+            stream.waiting_since.get_or_insert(now);
+        }
+        self.marks.hit(Mark::StreamSilent);
+        self.probe_neighbours(engine);
+        self.agenda.set(Wake::AskSessions, now);
+        self.dirty = true;
+    }
+
+    fn probe_neighbours(&mut self, engine: ContainerId) {
+        let Some(seat) = self.fleet.engines.get(&engine).map(|engine| engine.seat.vpn()) else { return };
+        let beside = |other: &&Engine| other.id == engine || seat.is_some() && other.seat.vpn() == seat;
+        for other in self.fleet.engines.values().filter(beside) {
+            self.agenda.set_earlier(Wake::Probe(other.id), self.now);
+        }
     }
 
     // Other programs' streams.
@@ -147,6 +212,8 @@ impl Control {
             grown_at: None,
             asking: None,
             broken: false,
+            spoke: true,
+            quiet: None,
         });
         self.begin_announced(stream);
         if self.streams.take_early(&id, self.now) {
@@ -245,6 +312,8 @@ impl Control {
             grown_at: None,
             asking: None,
             broken: false,
+            spoke: true,
+            quiet: None,
         });
         self.begin_announced(stream);
     }

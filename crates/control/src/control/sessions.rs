@@ -36,34 +36,30 @@ impl Control {
         }
     }
 
-    /// Everybody is routed to the new session, and only then is the one before let go.
+    /// Everybody is routed to the new session. The one before goes when the new one delivers.
     fn play(&mut self, session: SessionId, opened: Opened) {
         let now = self.now;
         let Some(stream) = self.streams.of_opening(session) else { return };
         let Some(opening) = stream.opening.take() else { return };
         let engine = opening.at.engine;
         let before = stream.session.replace(Session::opened(opening, opened, now));
-        stream.tried.clear();
-        stream.said = None;
-        stream.waiting_since = None;
         stream.told_waiting = false;
-        stream.played = true;
-        if before.is_some() {
+        let mut superfluous = None;
+        if let Some(before) = before {
             stream.retry.succeeded();
+            superfluous = if before.spoke { stream.before.replace(before) } else { Some(before) };
         }
-        let asked = stream.request.take();
         let id = stream.id.clone();
         self.route(&id, Some(session));
         self.reseat(&id);
-        if let Some(before) = before {
-            self.let_go(&before, asked.map_or(Cause::StreamMoves, |_| Cause::Operator));
+        if let Some(superfluous) = superfluous {
+            self.let_go(&superfluous, Cause::StreamMoves);
         }
+        self.wake_to_decide(now + self.settings.startup_timeout);
         if let Some(name) = self.fleet.engines.get(&engine).map(|engine| engine.name.clone()) {
+            let asked = self.streams.live.get(&id).and_then(|stream| stream.request);
             let why = asked.map(Why::Request).into_iter().collect();
             self.write(Subject::Stream(id.clone()), What::StreamPlays(name), why, Expect::Nothing);
-        }
-        if let Some(asked) = asked {
-            self.request_over(Subject::Stream(id), asked, Why::Reason("it is played there"));
         }
         self.ask_sessions_soon();
     }
@@ -130,6 +126,11 @@ impl Control {
             }
             Outcome::Done(Report::SessionUnknown) => {
                 session.broken = true;
+                self.dirty = true;
+            }
+            // What has never delivered is not waited for if its engine does not answer for it either.
+            Outcome::Refused(_) | Outcome::Unknown(_) if !session.spoke => {
+                self.give_up_session(id, "its engine does not answer for it");
                 self.dirty = true;
             }
             // Silence counts for itself.

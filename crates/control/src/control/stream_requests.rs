@@ -9,6 +9,7 @@ use crate::command::Cause;
 use crate::ids::ContainerId;
 use crate::journal::{Expect, Subject, Why};
 use crate::mark::Mark;
+use crate::message::Obstacle;
 use crate::policy::streams::{self, Unfit};
 use crate::request::Reply;
 use crate::stream::{Origin, Stream};
@@ -28,7 +29,7 @@ impl Control {
         let subject = Subject::Stream(id.clone());
         let op = self.accept(subject.clone(), "stopping", Expect::Nothing);
         if self.streams.live.get(id).is_some_and(|stream| !stream.viewers.is_empty()) {
-            self.dismiss_viewers(id, STOPPED, self.now + streams::RETRY_AFTER, Some(op));
+            self.dismiss_viewers(id, Obstacle::Stopped, STOPPED, self.now + streams::RETRY_AFTER, Some(op));
         }
         self.end_stream_for(id, STOPPED, Some(op));
         self.request_over(subject, op, Why::Reason("it is stopped"));
@@ -101,19 +102,19 @@ impl Control {
 
 /// Why a stream cannot be moved, whereto ever.
 fn cannot_move(stream: &Stream) -> Option<Reply> {
-    let (code, message) = match (stream.origin, &stream.session, &stream.opening) {
+    let (code, message) = match (stream.origin, &stream.session, stream.is_moving()) {
         (Origin::Announced, _, _) => (
             "not_ours",
             "another program plays it and chooses its engine: have that program open it elsewhere",
         ),
         (Origin::Proxied, None, _) => ("not_played", "no engine plays it yet: try again when one does"),
-        (Origin::Proxied, Some(_), Some(_)) => {
+        (Origin::Proxied, Some(_), true) => {
             ("already_moving", "it is being moved: wait until it is played there")
         }
-        (Origin::Proxied, Some(_), None) if stream.viewers.is_empty() => {
+        (Origin::Proxied, Some(_), false) if stream.viewers.is_empty() => {
             ("not_watched", "nobody watches it any more: it is about to end")
         }
-        (Origin::Proxied, Some(_), None) => return None,
+        (Origin::Proxied, Some(_), false) => return None,
     };
     Some(refused(code, message))
 }

@@ -10,7 +10,7 @@ use crate::engine::{Changing, Engine};
 use crate::ids::{ContainerId, Name, OpId, SessionId};
 use crate::journal::{Expect, Subject, What, Why};
 use crate::mark::Mark;
-use crate::message::Message;
+use crate::message::{Message, Obstacle};
 use crate::operation::Task;
 use crate::policy::forwarding;
 use crate::policy::offering::{self, Prospect, Standing};
@@ -27,6 +27,8 @@ use core::time::Duration;
 
 /// A canary lets streams be played for a while first.
 const CANARY_AFTER: Duration = Duration::from_secs(600);
+/// What is said of a session that its engine opened without sending anything.
+const DELIVERED_NOTHING: &str = "it delivers nothing";
 
 impl Control {
     /// Engines that streams need: those that are used, one for each stream that waits, and one for each that an
@@ -56,7 +58,8 @@ impl Control {
             stream.origin == Origin::Announced || engine.is_some_and(Engine::may_keep_streams)
         };
         let opening = stream.opening.as_ref().map(|opening| opening.at.engine);
-        opening.or_else(|| stream.engine().filter(stays))
+        let given_up = stream.session.as_ref().is_some_and(|it| streams::is_given_up(it, self.now));
+        opening.or_else(|| stream.engine().filter(|id| stays(id) && !given_up))
     }
 
     /// Every stream has an engine that may keep it, or is on its way to one, or waits.
@@ -143,15 +146,59 @@ impl Control {
     }
 
     fn settle_session(&mut self, id: &Arc<str>) {
+        let Some(stream) = self.streams.live.get(id) else { return };
+        if stream.before.as_ref().is_some_and(|before| self.is_lost(before)) {
+            self.lose_before(id);
+        }
         let Some(session) = self.streams.live.get(id).and_then(|stream| stream.session.as_ref()) else {
             return;
         };
+        if self.is_lost(session) {
+            return self.lose_session(id);
+        }
+        let dumb_until = session.opened_at + self.settings.startup_timeout;
+        if !session.spoke && dumb_until <= self.now {
+            return self.give_up_session(id, DELIVERED_NOTHING);
+        }
+        let waits_until = if session.spoke { streams::given_up_at(session) } else { dumb_until };
+        if waits_until > self.now {
+            return self.wake_to_decide(waits_until);
+        }
+        let engine = session.at.engine;
+        if let Some(stream) = self.streams.live.get_mut(id) {
+            stream.tried.insert(engine);
+            self.marks.hit(Mark::StreamStalls);
+        }
+    }
+
+    fn is_lost(&self, session: &Session) -> bool {
         let engine = self.fleet.engines.get(&session.at.engine);
         let stale = engine.is_some_and(|engine| streams::is_stale(session, engine, self.now));
-        match streams::tenure_of(session, engine) {
-            Tenure::Keeps | Tenure::Leaves if !stale => {}
-            Tenure::Keeps | Tenure::Leaves | Tenure::Lost => self.lose_session(id),
+        stale || streams::tenure_of(session, engine) == Tenure::Lost
+    }
+
+    /// It was opened and has never delivered: that engine cannot play it.
+    pub(super) fn give_up_session(&mut self, id: &Arc<str>, why: &'static str) {
+        let Some(stream) = self.streams.live.get_mut(id) else { return };
+        let Some(session) = &stream.session else { return };
+        let engine = session.at.engine;
+        stream.tried.insert(engine);
+        stream.said = Some(why.into());
+        self.marks.hit(Mark::StreamDumb);
+        if let Some(name) = self.fleet.engines.get(&engine).map(|engine| engine.name.clone()) {
+            let why = vec![Why::Reason(why)];
+            self.write(Subject::Stream(id.clone()), What::OpenFailed(name), why, Expect::Nothing);
         }
+        self.lose_session(id);
+    }
+
+    /// The session before the present one delivers nothing any more either.
+    fn lose_before(&mut self, id: &Arc<str>) {
+        let Some(before) = self.streams.live.get_mut(id).and_then(|stream| stream.before.take()) else {
+            return;
+        };
+        self.reseat(id);
+        self.let_go(&before, Cause::SessionLost);
     }
 
     /// A session delivers nothing any more: its viewers wait for another.
@@ -159,14 +206,23 @@ impl Control {
         let now = self.now;
         let Some(stream) = self.streams.live.get_mut(id) else { return };
         let Some(session) = stream.session.take() else { return };
-        if !stream.viewers.is_empty() {
-            stream.waiting_since = Some(now);
+        // It was on its way to this session and has not arrived: it stays where it was.
+        stream.session = stream.before.take();
+        if !stream.viewers.is_empty() && stream.session.is_none() {
+            stream.waiting_since.get_or_insert(now);
+        }
+        let remaining = stream.session.as_ref().and_then(|session| session.id);
+        if remaining.is_some() {
+            self.marks.hit(Mark::StreamStaysWhereItWas);
         }
         self.marks.hit(Mark::StreamLost);
-        self.route(id, None);
+        self.route(id, remaining);
         self.reseat(id);
         self.let_go(&session, Cause::SessionLost);
         self.write(Subject::Stream(id.clone()), What::StreamLost, vec![], Expect::Nothing);
+        if remaining.is_some() {
+            self.note_not_moved(id, Why::Reason("it was lost there"));
+        }
     }
 
     /// Nobody is to be sent this session any more.
@@ -201,6 +257,7 @@ impl Control {
         };
         if let Some(engine) = chosen {
             let cause = match (&stream.session, stream.played) {
+                (Some(session), _) if session.quiet.is_some() => Cause::SessionSilent,
                 (Some(_), _) => Cause::StreamMoves,
                 (None, true) => Cause::SessionLost,
                 (None, false) => Cause::ViewerWaits,
@@ -275,14 +332,14 @@ impl Control {
         }
         let said = stream.said.as_deref().unwrap_or("no answer");
         let why = format!("no engine could open it: {said}");
-        self.refuse(id, &why, now + streams::RETRY_AFTER);
+        self.refuse(id, Obstacle::CannotBePlayed, &why, now + streams::RETRY_AFTER);
     }
 
     /// An engine with more streams than seats gives one to an engine with a free seat, one at a time in the fleet.
     fn thin_out(&mut self) {
         let seats = self.settings.max_streams_per_engine;
         let proxied = || self.streams.live.values().filter(|stream| stream.origin == Origin::Proxied);
-        if proxied().any(|stream| stream.session.is_some() && stream.opening.is_some()) {
+        if proxied().any(Stream::is_moving) {
             return;
         }
         let crowded = |stream: &&Stream| {
@@ -309,7 +366,7 @@ impl Control {
 
     /// Viewers for whom nothing can be done are told so, at the latest when they have waited long enough.
     pub(super) fn refuse_who_waits(&mut self) {
-        let waits = |stream: &&Stream| stream.waits_for_engine();
+        let waits = |stream: &&Stream| stream.waiting_since.is_some() && !stream.viewers.is_empty();
         let waiting: Vec<_> = self.streams.live.values().filter(waits).map(|it| it.id.clone()).collect();
         if waiting.is_empty() {
             return;
@@ -323,12 +380,18 @@ impl Control {
                 self.marks.hit(Mark::ViewersRefusedLate);
                 let retry_at = obstacle.as_ref().map_or(self.now, |blocked| blocked.until);
                 let retry_at = retry_at.max(self.now + streams::RETRY_AFTER);
-                let why = obstacle.as_ref().map_or("no engine became free", |blocked| &blocked.message);
-                self.refuse(&id, &format!("nothing came of waiting: {why}"), retry_at);
-            } else if let Some(blocked) = obstacle.as_ref().filter(|_| !stream.played) {
+                let (because, why) = match &obstacle {
+                    _ if !stream.waits_for_engine() => (Obstacle::CannotBePlayed, DELIVERED_NOTHING),
+                    Some(blocked) => (Obstacle::NoSeat, blocked.message.as_str()),
+                    None => (Obstacle::NoSeat, "no engine became free"),
+                };
+                self.refuse(&id, because, &format!("nothing came of waiting: {why}"), retry_at);
+            } else if let Some(blocked) =
+                obstacle.as_ref().filter(|_| stream.waits_for_engine() && !stream.played)
+            {
                 self.marks.hit(Mark::ViewersRefused);
                 let retry_at = blocked.until.max(self.now + streams::RETRY_AFTER);
-                self.refuse(&id, &blocked.message, retry_at);
+                self.refuse(&id, Obstacle::NoSeat, &blocked.message, retry_at);
             } else {
                 self.wake_to_decide(until);
             }
@@ -347,17 +410,29 @@ impl Control {
     }
 
     /// Tells a stream's viewers that they cannot be served, and ends it.
-    fn refuse(&mut self, id: &Arc<str>, why: &str, retry_at: Time) {
-        self.dismiss_viewers(id, why, retry_at, None);
+    fn refuse(&mut self, id: &Arc<str>, because: Obstacle, why: &str, retry_at: Time) {
+        if because == Obstacle::CannotBePlayed
+            && let Some(content) = self.streams.live.get(id).map(|stream| stream.content.clone())
+        {
+            self.streams.note_hopeless(content, retry_at, why.into(), self.now);
+        }
+        self.dismiss_viewers(id, because, why, retry_at, None);
         self.end_stream(id, "its viewers were refused");
     }
 
     /// Tells a stream's viewers that they cannot be served.
-    pub(super) fn dismiss_viewers(&mut self, id: &Arc<str>, why: &str, retry_at: Time, asked: Option<OpId>) {
+    pub(super) fn dismiss_viewers(
+        &mut self,
+        id: &Arc<str>,
+        because: Obstacle,
+        why: &str,
+        retry_at: Time,
+        asked: Option<OpId>,
+    ) {
         let Some(stream) = self.streams.live.get_mut(id) else { return };
         for viewer in core::mem::take(&mut stream.viewers).into_keys() {
             self.streams.viewers.remove(&viewer);
-            self.messages.push_back(Message::Refuse { viewer, why: String::from(why), retry_at });
+            self.messages.push_back(Message::Refuse { viewer, because, why: String::from(why), retry_at });
         }
         let quoted = Why::Quoted(why.to_string().into());
         let why = [quoted].into_iter().chain(asked.map(Why::Request)).collect();
@@ -391,7 +466,7 @@ impl Control {
         });
         self.reseat(id);
         let closes = stream.origin == Origin::Proxied || asked.is_some();
-        if let Some(session) = stream.session.as_ref().filter(|_| closes) {
+        for session in stream.before.iter().chain(&stream.session).filter(|_| closes) {
             self.let_go(session, asked.map_or(Cause::NobodyWatches, |_| Cause::Operator));
         }
         let why = [Why::Reason(why)].into_iter().chain(asked.map(Why::Request)).collect();

@@ -27,6 +27,10 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(30);
 pub const UNANSWERED_MAX: Duration = Duration::from_secs(300);
 /// A session that nobody can ask about is stale after this long.
 pub const UNASKABLE_MAX: Duration = Duration::from_secs(6 * 3_600);
+/// An engine that says nothing for so long about a session that has fallen silent is not waited for.
+pub const SILENT_AND_UNANSWERED_MAX: Duration = Duration::from_secs(1);
+/// A source that stalls is the same everywhere; after this long another engine is tried all the same.
+pub const STALL_MAX: Duration = Duration::from_secs(10);
 /// A session that breaks sooner than this has not been a success.
 pub const SUCCESS_AFTER: Duration = Duration::from_secs(60);
 /// No more viewers than this at once.
@@ -154,6 +158,18 @@ pub fn is_stale(session: &Session, engine: &Engine, now: Time) -> bool {
         return silent >= UNASKABLE_MAX;
     }
     is_healthy(engine) && silent >= UNANSWERED_MAX
+}
+
+/// When a session that has fallen silent is given up: soon if its engine does not answer for it either.
+pub fn given_up_at(session: &Session) -> Time {
+    session.quiet.map_or(Time::NEVER, |quiet| {
+        quiet.since + if quiet.answered { STALL_MAX } else { SILENT_AND_UNANSWERED_MAX }
+    })
+}
+
+/// A session that has fallen silent is to be played elsewhere, and stays until it is.
+pub fn is_given_up(session: &Session, now: Time) -> bool {
+    given_up_at(session) <= now
 }
 
 /// The engine has no excuse for not answering.

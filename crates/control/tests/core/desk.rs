@@ -16,12 +16,13 @@ pub(crate) use words::channel;
 
 use control::docker::{Happened, Notice};
 use control::event::{Outcome, Refusal, RememberedStream, Silence};
-use control::ids::{RequestId, ViewerId};
+use control::ids::{RequestId, SessionId, ViewerId};
 use control::policy::offering::Standing;
 use control::request::{Reply, Request};
 use control::settings::{Settings, VpnSettings};
 use control::snapshot::{EngineView, VpnView};
 use control::{Action, Command, Control, Event, Message, Time};
+use std::collections::VecDeque;
 use std::fmt::Write;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -45,6 +46,10 @@ pub(crate) struct Desk {
     noted: u64,
     /// Cores so far: each is seeded with its number.
     lives: u64,
+    /// Sessions that viewers have been sent and whose first packets have not been told of.
+    unheard: VecDeque<SessionId>,
+    /// Sessions deliver nothing until the test says so.
+    pub(crate) mute: bool,
 }
 
 /// One thing that the core said or did.
@@ -84,6 +89,8 @@ impl Desk {
             answers: Vec::new(),
             noted: 0,
             lives: 1,
+            unheard: VecDeque::new(),
+            mute: false,
         };
         desk.tell(Event::Woken);
         desk
@@ -409,6 +416,11 @@ impl Desk {
             if let Message::Answer { request, reply } = &message {
                 self.answers.push((request.0, reply.clone()));
             }
+            if let Message::Route { session: Some(session), .. } = message
+                && !self.unheard.contains(&session)
+            {
+                self.unheard.push_back(session);
+            }
             if let Ok(text) = words::of_message(&message) {
                 self.page.push(Line { at, kind: Kind::Passed, text });
             }
@@ -432,6 +444,12 @@ impl Desk {
         for _ in 0..2_000 {
             if self.core.next_wakeup().is_some_and(|(at, _)| at <= self.now()) {
                 self.tell(Event::Woken);
+                continue;
+            }
+            if !self.mute
+                && let Some(session) = self.unheard.pop_front()
+            {
+                self.tell(Event::SessionSpoke(session));
                 continue;
             }
             let free = |command: &Command| {

@@ -31,6 +31,7 @@ mod rebuilds;
 mod relapse;
 mod requests;
 mod showing;
+mod silence;
 mod stream_requests;
 mod streaming;
 mod suspicion;

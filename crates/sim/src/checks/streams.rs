@@ -74,7 +74,9 @@ impl Streams {
             | Event::StoreAnswered(_)
             | Event::PortsPushed { .. }
             | Event::ViewerCame { .. }
-            | Event::ViewerLeft(_) => {}
+            | Event::ViewerLeft(_)
+            | Event::SessionSpoke(_)
+            | Event::SessionSilent(_) => {}
         }
         None
     }
@@ -146,7 +148,8 @@ impl Streams {
             self.followed.remove(op);
         }
         self.read = journal.written();
-        let patience = control.settings().startup_timeout + OPEN_SLACK;
+        // As long again until what was opened delivers.
+        let patience = 2 * control.settings().startup_timeout + OPEN_SLACK;
         let (op, _) = self.followed.iter().find(|(_, accepted)| now.since(**accepted) > patience)?;
         Some(("S13", format!("request {op} about a stream is not over")))
     }

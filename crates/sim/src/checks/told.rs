@@ -217,7 +217,9 @@ impl Told {
             | Event::StoreAnswered(_)
             | Event::ViewerCame { .. }
             | Event::ViewerLeft(_)
-            | Event::SessionBroke(_) => {}
+            | Event::SessionBroke(_)
+            | Event::SessionSpoke(_)
+            | Event::SessionSilent(_) => {}
         }
         None
     }

@@ -32,6 +32,8 @@ pub struct Audience {
     pub offline: u64,
     /// What an engine needs to open a session.
     pub opens: Span,
+    /// From then until the first packets come.
+    pub begins: Span,
     /// How long somebody watches.
     pub watches: Span,
     /// How long he stays away.
@@ -53,6 +55,7 @@ impl Audience {
             channels: 4,
             offline: 0,
             opens: Span::millis(500, 500),
+            begins: Span::millis(100, 100),
             watches: Span::secs(60, 60),
             away: Span::secs(60, 60),
             zap_percent: 0,
@@ -69,6 +72,7 @@ impl Audience {
             channels: 6,
             offline: 1,
             opens: Span::millis(200, 8_000),
+            begins: Span::millis(20, 4_000),
             watches: Span::secs(10, 3_600),
             away: Span::secs(10, 3_600),
             zap_percent: 40,
@@ -87,6 +91,7 @@ impl Audience {
             channels,
             offline: rng.below(channels.min(3)),
             opens: usual.opens.narrowed(rng),
+            begins: usual.begins.narrowed(rng),
             watches: usual.watches.narrowed(rng),
             away: usual.away.narrowed(rng),
             zap_percent: rng.below(101),
@@ -100,8 +105,10 @@ impl Audience {
 const TRIES_AGAIN: Duration = Duration::from_secs(3);
 /// It tells something this many times at most.
 const TELLS_MAX: u32 = 3;
-/// A reader notices after this long that nothing comes any more.
-const NOTICES_SILENCE: Span = Span::secs(10, 15);
+/// The data plane notices after this long that nothing comes any more.
+const NOTICES_SILENCE: Span = Span::millis(1_000, 2_500);
+/// A session that has fallen silent is listened to again after this long.
+const LISTENS_EVERY: Duration = Duration::from_secs(1);
 /// It notices at once that a connection was reset.
 const NOTICES_RESET: Span = Span::millis(1, 500);
 /// A zapping viewer is on the next channel after this long.
@@ -114,6 +121,8 @@ pub(super) struct Crowd {
     clients: Vec<Client>,
     /// Everybody whom the proxy knows.
     routes: BTreeMap<ViewerId, Viewing>,
+    /// Sessions that the data plane reads, and what it has told of each.
+    reading: BTreeMap<SessionId, Sound>,
     /// What acefleet will be told, in this order.
     mail: VecDeque<Event>,
     /// Clients that want to see a list of engines.
@@ -123,6 +132,14 @@ pub(super) struct Crowd {
     attached: bool,
     /// Who watches stays, and who is away stays away.
     settled: bool,
+}
+
+/// What the data plane has told of a session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sound {
+    Nothing,
+    Delivers,
+    Silent,
 }
 
 /// A viewer of the proxy who comes and goes by himself.
@@ -200,6 +217,7 @@ impl World {
                 self.watcher_goes(place, ZAPS);
             }
         }
+        self.crowd.reading.clear();
         self.sessions.forget_readers();
     }
 
@@ -333,7 +351,10 @@ impl World {
                 }
             }
             // The engine notices that nobody reads it any more.
-            Message::Release(session) => self.end_session_read_as(session),
+            Message::Release(session) => {
+                self.crowd.reading.remove(&session);
+                self.end_session_read_as(session);
+            }
             Message::Answer { .. } => {}
         }
     }
@@ -349,10 +370,11 @@ impl World {
         let key = viewing.content.key.clone();
         self.note_viewer(viewer, &key, if session.is_some() { "sees" } else { "wait" });
         if let Some(session) = session
-            && !self.delivers(session)
+            && !self.crowd.reading.contains_key(&session)
         {
-            let notices = NOTICES_SILENCE.draw(&mut self.rng);
-            self.queue.push(now + notices, Happening::SessionBreaks(session));
+            self.crowd.reading.insert(session, Sound::Nothing);
+            let begins = self.plan.audience.begins.draw(&mut self.rng);
+            self.queue.push(now + begins, Happening::SessionIsHeard(session));
         }
     }
 
@@ -361,21 +383,48 @@ impl World {
         let ended = self.container(engine).is_none_or(|container| container.netns().is_none());
         let sessions: Vec<_> = self.sessions.read_from(engine).collect();
         for session in sessions {
-            let span = if ended { NOTICES_RESET } else { NOTICES_SILENCE };
-            let notices = span.draw(&mut self.rng);
-            self.queue.push(self.now + notices, Happening::SessionBreaks(session));
+            if ended {
+                let notices = NOTICES_RESET.draw(&mut self.rng);
+                self.queue.push(self.now + notices, Happening::SessionBreaks(session));
+            } else {
+                let notices = NOTICES_SILENCE.draw(&mut self.rng);
+                self.queue.push(self.now + notices, Happening::SessionIsHeard(session));
+            }
         }
     }
 
-    /// The data plane gives up a session that delivers nothing.
+    /// The connection over which the data plane reads a session has ended.
     pub(super) fn session_breaks(&mut self, session: SessionId) -> Option<Event> {
-        let read = self.crowd.routes.values().any(|viewing| viewing.session == Some(session));
-        if !read || self.delivers(session) || !self.crowd.attached {
+        if self.delivers(session) || self.crowd.reading.remove(&session).is_none() {
             return None;
         }
         self.trace.note(self.now, Who::Viewer, "-", "brok", Detail::Count(session.0 as u32));
         self.end_session_read_as(session);
         Some(Event::SessionBroke(session))
+    }
+
+    /// The data plane tells when a session begins to deliver, and when it has not done so for a while.
+    pub(super) fn session_is_heard(&mut self, session: SessionId) -> Option<Event> {
+        let delivers = self.delivers(session);
+        let told = self.crowd.reading.get_mut(&session)?;
+        let (code, event) = match (*told, delivers) {
+            (Sound::Nothing | Sound::Silent, true) => {
+                *told = Sound::Delivers;
+                ("spok", Some(Event::SessionSpoke(session)))
+            }
+            (Sound::Delivers, false) => {
+                *told = Sound::Silent;
+                ("sile", Some(Event::SessionSilent(session)))
+            }
+            (Sound::Nothing | Sound::Silent, false) | (Sound::Delivers, true) => ("", None),
+        };
+        if *told != Sound::Delivers {
+            self.queue.push(self.now + LISTENS_EVERY, Happening::SessionIsHeard(session));
+        }
+        if event.is_some() {
+            self.trace.note(self.now, Who::Viewer, "-", code, Detail::Count(session.0 as u32));
+        }
+        event
     }
 
     // The other program.

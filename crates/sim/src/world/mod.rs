@@ -233,6 +233,7 @@ impl World {
             Happening::StoreAnswers(life) => return self.store_answers(life),
             Happening::MailComes => return self.mail_comes(),
             Happening::SessionBreaks(session) => return self.session_breaks(session),
+            Happening::SessionIsHeard(session) => return self.session_is_heard(session),
             Happening::ViewerActs(place, turn) => self.viewer_acts(place, turn),
             Happening::ClientActs(place, turn) => self.client_acts(place, turn),
             Happening::ClientAnnounces(number, told) => self.client_announces(number, told),

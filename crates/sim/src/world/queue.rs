@@ -63,6 +63,8 @@ pub(super) enum Happening {
     MailComes,
     /// Acefleet's data plane notices that a session delivers nothing.
     SessionBreaks(SessionId),
+    /// The data plane listens whether a session delivers.
+    SessionIsHeard(SessionId),
     /// The storm strikes.
     Storms,
     /// Somebody asks acefleet for something.

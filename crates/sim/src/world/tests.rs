@@ -482,6 +482,8 @@ impl Client {
             Event::Asked { .. } | Event::ViewerCame { .. } | Event::ViewerLeft(_) => {}
             Event::PortsPushed { .. }
             | Event::SessionBroke(_)
+            | Event::SessionSpoke(_)
+            | Event::SessionSilent(_)
             | Event::Woken
             | Event::Rebuilt { .. }
             | Event::Leaving { .. } => {

@@ -236,6 +236,8 @@ impl Liar {
             | Event::ViewerCame { .. }
             | Event::ViewerLeft(_)
             | Event::SessionBroke(_)
+            | Event::SessionSpoke(_)
+            | Event::SessionSilent(_)
             | Event::Rebuilt { .. }
             | Event::Leaving { .. } => None,
         }

@@ -76,11 +76,13 @@ impl Inventions {
         let number = self.rng.below(8);
         let content = sim::world::channel(self.rng.below(3));
         let port = 19_000 + self.rng.below(4) as u16;
-        match self.rng.below(5) {
+        match self.rng.below(7) {
             0 => Event::ViewerCame { viewer: ViewerId(number), content },
             1 => Event::ViewerLeft(ViewerId(number)),
             2 => Event::SessionBroke(SessionId(number)),
-            3 => {
+            3 => Event::SessionSpoke(SessionId(number)),
+            4 => Event::SessionSilent(SessionId(number)),
+            5 => {
                 let url = UrlTail { port, path: "/ace/stat/1".into() };
                 let announcement = Announcement {
                     container_id: self.rng.chance(50).then(|| self.container().id),

@@ -61,7 +61,7 @@ pub(crate) fn of_message(message: &Message) -> Result<String, Reply> {
         Message::Route { viewer, session: Some(session) } => {
             format!("< viewer {} is sent session {}", viewer.0, session.0)
         }
-        Message::Refuse { viewer, why, retry_at } => {
+        Message::Refuse { viewer, why, retry_at, .. } => {
             format!("< viewer {} is refused until {}: {why}", viewer.0, moment(*retry_at))
         }
         Message::Release(session) => format!("< session {} is released", session.0),

@@ -112,6 +112,8 @@ fn a_session_is_stale_after_five_minutes_without_an_answer_of_a_healthy_engine()
         grown_at: None,
         asking: None,
         broken: false,
+        spoke: true,
+        quiet: None,
     };
     let healthy = engine(1, &vpn(0, Verdict::Healthy));
     let mut failing = engine(1, &vpn(0, Verdict::Healthy));
