@@ -231,7 +231,7 @@ impl Control {
             Event::StoreAnswered(answer) => self.hear_store(answer),
             Event::PortsPushed { vpn, ports } => self.hear_pushed(vpn, &ports),
             Event::Asked { request, what } => self.hear_request(request, &what),
-            Event::ViewerCame { viewer, content } => self.hear_viewer(viewer, content),
+            Event::ViewerCame { viewer, content, sees } => self.hear_viewer(viewer, content, sees),
             Event::ViewerLeft(viewer) => self.hear_viewer_left(viewer),
             Event::SessionBroke(session) => self.hear_session_broke(session),
             Event::SessionSpoke(session) => self.hear_session_spoke(session),

@@ -65,6 +65,9 @@ pub enum Event {
         viewer: ViewerId,
         /// What it wants to watch.
         content: Content,
+        /// It is being sent what a session delivers that a core before this one had opened: it is not to be cut off
+        /// for want of a seat.
+        sees: bool,
     },
     /// A viewer of the proxy has gone, for whatever reason.
     ViewerLeft(ViewerId),

@@ -28,7 +28,7 @@ const SESSION_PATHS: &str = "/ace/";
 impl Control {
     // The proxy's viewers.
 
-    pub(super) fn hear_viewer(&mut self, viewer: ViewerId, content: Content) {
+    pub(super) fn hear_viewer(&mut self, viewer: ViewerId, content: Content, sees: bool) {
         // Who watches something else now has left what he watched before.
         self.hear_viewer_left(viewer);
         let now = self.now;
@@ -55,6 +55,7 @@ impl Control {
         if stream.unwatched_since.take().is_some() {
             self.marks.hit(Mark::StreamResumed);
         }
+        stream.played |= sees;
         let session = stream.session.as_ref().and_then(|session| session.id);
         if session.is_none() {
             stream.waiting_since.get_or_insert(now);

@@ -318,7 +318,12 @@ impl Desk {
 
     /// A viewer of the proxy comes.
     pub(crate) fn watches(&mut self, viewer: u64, name: &str) {
-        self.event(Event::ViewerCame { viewer: ViewerId(viewer), content: channel(name) });
+        self.event(Event::ViewerCame { viewer: ViewerId(viewer), content: channel(name), sees: false });
+    }
+
+    /// A viewer of the proxy is there whom an earlier core served.
+    pub(crate) fn watched_before(&mut self, viewer: u64, name: &str) {
+        self.event(Event::ViewerCame { viewer: ViewerId(viewer), content: channel(name), sees: true });
     }
 
     /// A viewer of the proxy goes.

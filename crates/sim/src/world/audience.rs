@@ -285,7 +285,7 @@ impl World {
         self.note_viewer(viewer, &content.key, "came");
         let viewing = Viewing { content: content.clone(), session: None, since: self.now, watcher };
         self.crowd.routes.insert(viewer, viewing);
-        self.post(Event::ViewerCame { viewer, content });
+        self.post(Event::ViewerCame { viewer, content, sees: false });
         viewer
     }
 

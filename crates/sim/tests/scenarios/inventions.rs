@@ -77,7 +77,7 @@ impl Inventions {
         let content = sim::world::channel(self.rng.below(3));
         let port = 19_000 + self.rng.below(4) as u16;
         match self.rng.below(7) {
-            0 => Event::ViewerCame { viewer: ViewerId(number), content },
+            0 => Event::ViewerCame { viewer: ViewerId(number), content, sees: false },
             1 => Event::ViewerLeft(ViewerId(number)),
             2 => Event::SessionBroke(SessionId(number)),
             3 => Event::SessionSpoke(SessionId(number)),

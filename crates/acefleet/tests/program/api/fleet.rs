@@ -200,7 +200,7 @@ impl Fleet {
     pub(crate) fn watches(&self, key: &str) {
         let content = Content { kind: KeyType::ContentId, key: key.into() };
         let mut world = self.world.lock().expect("no test has failed holding it");
-        world.step(Event::ViewerCame { viewer: ViewerId(1), content });
+        world.step(Event::ViewerCame { viewer: ViewerId(1), content, sees: false });
     }
 
     /// Waits until the core has heard so many requests.

@@ -313,3 +313,21 @@ fn what_an_engine_says_when_it_refuses_is_told() {
         ",
     );
 }
+
+#[test]
+fn a_viewer_whom_an_earlier_core_served_is_not_refused_for_want_of_a_seat() {
+    let mut settings = no_vpn(1);
+    settings.max_replicas = 1;
+    let mut desk = Desk::at_rest(settings);
+    desk.watches(1, "news");
+    desk.played();
+    desk.watched_before(2, "sports");
+    check(
+        desk.played(),
+        "
+        1000s     < viewer 2 is kept waiting
+                  > open sports on acestream-1 (the session before is lost)
+                  < viewer 2 is sent session 4
+        ",
+    );
+}
