@@ -9,6 +9,7 @@ pub mod compose;
 pub mod dial;
 pub mod docker;
 pub mod driver;
+pub mod embedded;
 pub mod engine;
 pub mod gluetun;
 pub mod history;

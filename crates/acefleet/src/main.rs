@@ -36,7 +36,7 @@ async fn main() -> ExitCode {
         Command::Status(arguments) => {
             with(&arguments.given, async |settings| cli::status::status(&arguments, &settings).await).await
         }
-        Command::Openapi => match api::openapi().to_pretty_json() {
+        Command::Openapi => match api::openapi(&api::More::none()).to_pretty_json() {
             Ok(document) => cli::print(&format!("{document}\n")),
             Err(error) => {
                 eprintln!("the document cannot be written: {error}");

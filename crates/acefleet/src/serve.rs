@@ -79,20 +79,36 @@ pub async fn serve(mut settings: Settings) -> Result<(), Problem> {
         tokio::spawn(place::find_out(docker.clone(), ways.clone()));
     }
     info!(port = settings.app_port, version = env!("CARGO_PKG_VERSION"), "acefleet answers");
-    let ended = run(docker, ways, settings, listener, signals).await;
+    let start = Start { runtime: docker, ways, settings, listener, seed: seed() };
+    let ended = run(start, |_| api::More::none(), async || signals.next().await).await;
     // Not before the store has been written: whoever waits for the lock reads it.
     drop(lock);
     ended
 }
 
-/// The program on any runtime.
-async fn run<R: Runtime>(
-    runtime: Arc<R>,
-    ways: Arc<Ways>,
-    settings: Settings,
-    listener: TcpListener,
-    mut signals: Signals,
+/// What the program is started with.
+#[derive(Debug)]
+pub struct Start<R> {
+    /// What runs containers.
+    pub runtime: Arc<R>,
+    /// How they are reached.
+    pub ways: Arc<Ways>,
+    /// What was chosen.
+    pub settings: Settings,
+    /// Where it answers.
+    pub listener: TcpListener,
+    /// Draws everything that is random in the core.
+    pub seed: u64,
+}
+
+/// The program on any runtime, until it is asked to end. Whoever starts it may add routes, once there is a gate that
+/// they lead to. `asked_to_end` is waited for once more while it ends: asked again, it ends at once.
+pub async fn run<R: Runtime>(
+    start: Start<R>,
+    more: impl FnOnce(&Gate) -> api::More,
+    mut asked_to_end: impl AsyncFnMut(),
 ) -> Result<(), Problem> {
+    let Start { runtime, ways, settings, listener, seed } = start;
     let store = Arc::new(Store::at(settings.store.path.clone()));
     let meters = Arc::new(Meters::default());
     let vpns: Vec<_> = settings.vpn_names().cloned().collect();
@@ -109,15 +125,17 @@ async fn run<R: Runtime>(
         settings: settings.core.clone(),
         hands,
         store: store.clone(),
-        seed: seed(),
+        seed,
         stop_engines_on_exit: settings.stop_engines_on_exit,
     };
     let (driver, gate) = Driver::new(parts);
     let clock = driver.clock();
     let history = Arc::new(Mutex::new(History::new(settings.stats_history_max)));
     let recorder = tokio::spawn(record(gate.clone(), history.clone()));
+    let more = more(&gate);
     let api = api::Parts {
         gate,
+        more,
         chosen: Chosen::from(&settings),
         history,
         meters,
@@ -131,14 +149,14 @@ async fn run<R: Runtime>(
     let mut the_loop = tokio::spawn(driver.run(stop.clone()));
     let doors_close = tokio::spawn(api::serve(listener, api, close.clone()));
     let told_to_stop = tokio::select! {
-        () = signals.next() => true,
+        () = asked_to_end() => true,
         _ = &mut the_loop => false,
     };
     if told_to_stop {
         stop.cancel();
         // Until the loop has ended, the API tells what is still under way. Whoever asks twice does not want to know.
         tokio::select! {
-            () = signals.next() => warn!("asked to stop again: what is under way is left to Docker"),
+            () = asked_to_end() => warn!("asked to stop again: what is under way is left to Docker"),
             _ = &mut the_loop => {}
         }
     }
@@ -181,22 +199,25 @@ async fn take_lock(database: &Path) -> Result<Lock, Problem> {
 }
 
 /// Drawn by the standard library, once for each process.
-fn seed() -> u64 {
+pub fn seed() -> u64 {
     std::hash::RandomState::new().build_hasher().finish()
 }
 
 /// The signals that ask for an end.
-struct Signals {
+#[derive(Debug)]
+pub struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
 impl Signals {
-    fn listen() -> std::io::Result<Self> {
+    /// From now on they end nothing by themselves.
+    pub fn listen() -> std::io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    async fn next(&mut self) {
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

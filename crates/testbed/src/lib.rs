@@ -54,7 +54,9 @@
 //! is 200 or 503, which Docker's health check asks.
 
 pub mod count;
+pub mod dock;
 pub mod engine;
+pub mod environment;
 pub mod gluetun;
 pub mod image;
 pub mod stream;

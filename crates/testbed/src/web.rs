@@ -36,7 +36,7 @@ const CONNECTION_BUFFER_BYTES: usize = 16 * 1024;
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// How soon an address is tried again that cannot be had, or cannot accept.
-const RETRY: Duration = Duration::from_millis(50);
+pub(crate) const RETRY: Duration = Duration::from_millis(50);
 
 /// A request, taken apart.
 #[derive(Clone, Debug)]

@@ -23,7 +23,7 @@ pub mod wire;
 pub use error::{Failure, Problem};
 pub use extract::{BODY_MAX_BYTES, ID_MAX_BYTES, QUERY_MAX_BYTES};
 pub use read::{LOGS_MAX_BYTES, LOGS_TIMEOUT};
-pub use routes::{openapi, router};
+pub use routes::{More, openapi, router};
 pub use server::{CONNECTIONS_MAX, bind_problem, serve};
 
 use crate::driver::gate::{Gate, Picture};
@@ -110,19 +110,24 @@ pub struct Parts {
     pub clock: Clock,
     /// Logs of containers: at most [`LOGS_MAX_BYTES`].
     pub logs: LogReader,
+    /// Routes beside those that are always there.
+    pub more: More,
 }
 
 /// The API's state. Cheap to clone.
 #[derive(Clone)]
 pub struct Api {
     parts: Arc<Parts>,
+    /// The document that describes it.
+    document: Bytes,
     changes: events::Changes,
 }
 
 impl Api {
     /// An API over these parts.
     pub fn new(parts: Parts) -> Self {
-        Self { parts: Arc::new(parts), changes: events::Changes::default() }
+        let document = read::write(&openapi(&parts.more));
+        Self { parts: Arc::new(parts), document, changes: events::Changes::default() }
     }
 
     fn picture(&self) -> Arc<Picture> {

@@ -1,17 +1,15 @@
 //! Routes about the program itself: is it alive, is it ready, what can it do, what does it count.
 
+use super::Api;
 use super::error::{Failure, Problem};
-use super::read::{write, written};
+use super::read::written;
 use super::wire::requests::Message;
-use super::{Api, openapi};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
-use bytes::Bytes;
-use std::sync::OnceLock;
 
 /// Answers whenever the program runs.
 #[utoipa::path(get, path = "/healthz", tag = "program", responses((status = 200, body = Message)))]
@@ -49,9 +47,8 @@ pub(super) async fn get_metrics(State(api): State<Api>, headers: HeaderMap) -> R
 /// This document.
 #[utoipa::path(get, path = "/openapi.json", tag = "program",
     responses((status = 200, body = serde_json::Value)))]
-pub(super) async fn get_openapi() -> Response {
-    static DOCUMENT: OnceLock<Bytes> = OnceLock::new();
-    written(DOCUMENT.get_or_init(|| write(&openapi())).clone())
+pub(super) async fn get_openapi(State(api): State<Api>) -> Response {
+    written(api.document.clone())
 }
 
 /// The panel.

@@ -80,13 +80,31 @@ fn hooks() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(hook::push_port))
 }
 
+/// Routes that another way of starting the program adds to those that are always there.
+#[derive(Clone)]
+pub struct More {
+    /// Everybody may ask these.
+    pub open: OpenApiRouter<Api>,
+    /// These need the key.
+    pub keyed: OpenApiRouter<Api>,
+}
+
+impl More {
+    /// None.
+    pub fn none() -> Self {
+        Self { open: OpenApiRouter::new(), keyed: OpenApiRouter::new() }
+    }
+}
+
 /// Every route, with what surrounds it.
 pub fn router(api: &Api) -> Router {
     let locked = |routes: OpenApiRouter<Api>| {
         routes.split_for_parts().0.route_layer(from_fn_with_state(api.clone(), auth::admit))
     };
     let hooks = hooks().split_for_parts().0.route_layer(from_fn_with_state(api.clone(), hook::admit_push));
-    let everywhere = open().split_for_parts().0.merge(locked(keyed())).merge(hooks);
+    let More { open: more_open, keyed: more_keyed } = api.parts.more.clone();
+    let everywhere =
+        open().merge(more_open).split_for_parts().0.merge(locked(keyed().merge(more_keyed))).merge(hooks);
     let routes = everywhere.clone().nest(PREFIX, everywhere.merge(locked(operations())));
     let routes = routes
         .fallback(unknown_route)
@@ -115,8 +133,8 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
     Some(CorsLayer::new().allow_origin(allowed).allow_methods(methods).allow_headers(headers))
 }
 
-/// The document that describes every route.
-pub fn openapi() -> OpenApi {
+/// The document that describes every route, with those that are added.
+pub fn openapi(more: &More) -> OpenApi {
     let mut document = OpenApiBuilder::new()
         .info(
             InfoBuilder::new()
@@ -135,8 +153,8 @@ pub fn openapi() -> OpenApi {
                 .build(),
         ))
         .build();
-    document.merge(open().into_openapi());
-    document.merge(secured(keyed().into_openapi(), &[API_KEY]));
+    document.merge(open().merge(more.open.clone()).into_openapi());
+    document.merge(secured(keyed().merge(more.keyed.clone()).into_openapi(), &[API_KEY]));
     document.merge(secured(hooks().into_openapi(), &[HOOK_TOKEN, API_KEY]));
     let prefixed = OpenApiRouter::<Api>::new().nest(PREFIX, operations());
     document.merge(secured(prefixed.into_openapi(), &[API_KEY]));

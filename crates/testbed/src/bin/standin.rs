@@ -14,6 +14,7 @@
 //! | engine | `STANDIN_READER_LEFT_MS`, `STANDIN_NEVER_READ_MS` | until an unread session ends (5000, 30000) |
 //! | engine | `STANDIN_BITS_PER_S`, `STANDIN_BURST_MS`, `STANDIN_JOINS_AT_PICTURE` | (4000000, 3000, false) |
 //! | engine | `STANDIN_CACHE` | a folder where each content leaves 1 MiB (none) |
+//! | engine | `STANDIN_HEEDS_TERM` | whether it ends when it is asked to (false, as the real one) |
 //! | engine | `STANDIN_CAMEL_SPEEDS` | `speedDown` instead of `speed_down` (false) |
 //! | gluetun | `HTTP_CONTROL_SERVER_ADDRESS` | as Gluetun's own (`:8000`) |
 //! | gluetun | `STANDIN_VERSION` | `new`, `old`, or `old-400` |
@@ -25,23 +26,20 @@
 //! | gluetun | `STANDIN_PORTS`, `STANDIN_PUBLIC_IP` | `none`, or ports with commas (43210); 203.0.113.7 |
 //! | gluetun | `HOOK_URL`, `HOOK_TOKEN` | called when a port comes, `{{PORT}}` filled in |
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::str::FromStr;
 use std::time::Duration;
 
-use testbed::engine::{self, Engine, Ports, Tunnel};
-use testbed::gluetun::{self, Auth, Gluetun, Version};
+use testbed::engine::{Engine, Tunnel};
+use testbed::environment::Environment;
+use testbed::gluetun::Gluetun;
 use testbed::web;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 const USAGE: &str =
     "usage: standin engine [python main.py … --http-port N] | standin gluetun | standin health";
-/// The private port of a Gluetun.
-const PRIVATE_PORT: u16 = 8999;
+const EVERYWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 /// What is wrong with the usage or the settings.
 const EXIT_USAGE: u8 = 64;
 
@@ -85,126 +83,63 @@ impl From<io::Error> for Failed {
     }
 }
 
-fn env(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-fn read<T: FromStr>(name: &str, default: T) -> Result<T, Failed> {
-    let Some(value) = env(name) else {
-        return Ok(default);
-    };
-    value.trim().parse().map_err(|_| Failed::Settings(format!("{name}={value:?} cannot be read")))
-}
-
-fn read_ms(name: &str, default: Duration) -> Result<Duration, Failed> {
-    Ok(Duration::from_millis(read(name, default.as_millis() as u64)?))
-}
-
-/// Faults that are there from the start.
-fn first_faults() -> BTreeMap<String, String> {
-    web::query(&env("STANDIN_FAULTS").unwrap_or_default())
-}
-
-fn everywhere(port: u16) -> SocketAddr {
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)
+fn environment() -> Environment<impl Fn(&str) -> Option<String>> {
+    Environment(|name: &str| std::env::var(name).ok())
 }
 
 async fn run_engine(command: &[String]) -> Result<ExitCode, Failed> {
-    let ports = Ports::read(command, env).map_err(Failed::Settings)?;
-    let mut settings = engine::Settings::new(everywhere(ports.http));
+    let told = environment().engine(EVERYWHERE, command).map_err(Failed::Settings)?;
+    let private = environment().private_port().map_err(Failed::Settings)?;
+    let mut settings = told.settings;
     settings.tunnel = Tunnel::Asked {
-        address: SocketAddr::new(
-            IpAddr::V4(Ipv4Addr::LOCALHOST),
-            read("STANDIN_PRIVATE_PORT", PRIVATE_PORT)?,
-        ),
-        otherwise: read("STANDIN_CONNECTED", true)?,
+        address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), private),
+        otherwise: told.connected,
     };
-    settings.boot = read_ms("STANDIN_BOOT_MS", settings.boot)?;
-    settings.search = read_ms("STANDIN_SEARCH_MS", settings.search)?;
-    settings.burst = read_ms("STANDIN_BURST_MS", settings.burst)?;
-    settings.bits_per_s = read("STANDIN_BITS_PER_S", settings.bits_per_s)?;
-    settings.joins_at_picture = read("STANDIN_JOINS_AT_PICTURE", settings.joins_at_picture)?;
-    settings.cache = env("STANDIN_CACHE").map(PathBuf::from);
-    settings.camel_speeds = read("STANDIN_CAMEL_SPEEDS", settings.camel_speeds)?;
-    let patience = &mut settings.patience;
-    patience.prebuffer = read_ms("STANDIN_PREBUFFER_MS", patience.prebuffer)?;
-    patience.reader_left = read_ms("STANDIN_READER_LEFT_MS", patience.reader_left)?;
-    patience.never_read = read_ms("STANDIN_NEVER_READ_MS", patience.never_read)?;
-
     // Taken before anything else, so that a stop during the boot takes its full time too.
     let mut term = signal(SignalKind::terminate())?;
     let mut engine = tokio::select! {
         engine = Engine::start(settings) => engine?,
-        () = ignore(&mut term) => return Ok(ExitCode::FAILURE),
+        () = asked_to_end(&mut term, told.heeds_term) => return Ok(ExitCode::SUCCESS),
     };
-    engine.faults().apply_all(&first_faults()).map_err(Failed::Settings)?;
-    eprintln!("engine on {}, p2p port {}", engine.address(), ports.p2p);
+    engine.faults().apply_all(&told.faults).map_err(Failed::Settings)?;
+    eprintln!("engine on {}, p2p port {}", engine.address(), told.ports.p2p);
     tokio::select! {
         code = engine.ended() => std::process::exit(code),
-        () = ignore(&mut term) => Ok(ExitCode::FAILURE),
+        () = asked_to_end(&mut term, told.heeds_term) => Ok(ExitCode::SUCCESS),
     }
 }
 
-/// A stop of the real one takes its full time, because it does not listen to the signal.
-async fn ignore(term: &mut Signal) {
+/// Waits for the signal, and for ever if it is not heeded: a stop of the real one takes its full time, because it does
+/// not listen.
+async fn asked_to_end(term: &mut Signal, heeds: bool) {
     while term.recv().await.is_some() {
+        if heeds {
+            return;
+        }
         eprintln!("SIGTERM, and nothing is done about it");
     }
 }
 
 async fn run_gluetun() -> Result<ExitCode, Failed> {
     let mut term = signal(SignalKind::terminate())?;
-    let address = env("HTTP_CONTROL_SERVER_ADDRESS").unwrap_or_else(|| ":8000".to_owned());
-    let port = address.rsplit(':').next().and_then(|port| port.parse().ok());
-    let port =
-        port.ok_or_else(|| Failed::Settings(format!("HTTP_CONTROL_SERVER_ADDRESS={address:?} has no port")))?;
-    let mut settings = gluetun::Settings::new(everywhere(port));
-    settings.private = Some(everywhere(read("STANDIN_PRIVATE_PORT", PRIVATE_PORT)?));
-    settings.version = match env("STANDIN_VERSION").as_deref() {
-        None | Some("new") => Version::New,
-        Some("old") => Version::Old { unknown: 404 },
-        Some("old-400") => Version::Old { unknown: 400 },
-        Some(other) => {
-            return Err(Failed::Settings(format!(
-                "STANDIN_VERSION={other:?}: new, old or old-400 is expected"
-            )));
-        }
-    };
-    settings.auth = match (env("STANDIN_API_KEY"), env("STANDIN_USER")) {
-        (Some(key), _) => Auth::Key(key),
-        (None, Some(user)) => Auth::Basic { user, password: env("STANDIN_PASSWORD").unwrap_or_default() },
-        (None, None) => Auth::None,
-    };
-    settings.roles =
-        env("STANDIN_ROLES").map(|list| list.split(',').map(|one| one.trim().to_owned()).collect());
-    settings.starting = read_ms("STANDIN_STARTING_MS", settings.starting)?;
-    settings.port_after = read_ms("STANDIN_PORT_AFTER_MS", settings.port_after)?;
-    settings.port_gap = read_ms("STANDIN_PORT_GAP_MS", settings.port_gap)?;
-    settings.health_lag = read_ms("STANDIN_HEALTH_LAG_MS", settings.health_lag)?;
-    settings.public_ip = read("STANDIN_PUBLIC_IP", settings.public_ip)?;
-    settings.hook_url = env("HOOK_URL");
-    settings.hook_token = env("HOOK_TOKEN");
-    if let Some(list) = env("STANDIN_PORTS") {
-        settings.ports = match list.as_str() {
-            "none" => Vec::new(),
-            list => gluetun::ports(list).ok_or_else(|| {
-                Failed::Settings(format!("STANDIN_PORTS={list:?}: none, or ports with commas"))
-            })?,
-        };
-    }
+    let told = environment().gluetun(EVERYWHERE).map_err(Failed::Settings)?;
+    let private = environment().private_port().map_err(Failed::Settings)?;
+    let mut settings = told.settings;
+    settings.private = Some(SocketAddr::new(EVERYWHERE, private));
     let mut gluetun = Gluetun::start(settings).await?;
-    gluetun.faults().apply_all(&first_faults()).map_err(Failed::Settings)?;
+    gluetun.faults().apply_all(&told.faults).map_err(Failed::Settings)?;
     eprintln!("gluetun on {}", gluetun.control());
     tokio::select! {
         code = gluetun.ended() => std::process::exit(code),
         _ = term.recv() => {}
     }
-    tokio::time::sleep(read_ms("STANDIN_STOP_MS", Duration::ZERO)?).await;
+    tokio::time::sleep(told.stop).await;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn health() -> Result<ExitCode, Failed> {
-    let address = format!("127.0.0.1:{}", read("STANDIN_PRIVATE_PORT", PRIVATE_PORT)?);
+    let private = environment().private_port().map_err(Failed::Settings)?;
+    let address = format!("127.0.0.1:{private}");
     let within = Duration::from_secs(4);
     let reply = web::ask(hyper::Method::GET, &address, "/standin/health", &[], "", within).await?;
     print!("{}", String::from_utf8_lossy(&reply.body));

@@ -56,6 +56,8 @@ pub struct FaultControl {
     crash: watch::Sender<Option<i32>>,
     /// How often all sessions were ended.
     ended: watch::Sender<u64>,
+    /// Nothing gets to it or away from it.
+    cut_off: watch::Sender<bool>,
 }
 
 impl FaultControl {
@@ -65,6 +67,7 @@ impl FaultControl {
             door: watch::Sender::new(true),
             crash: watch::Sender::new(None),
             ended: watch::Sender::new(0),
+            cut_off: watch::Sender::new(false),
         }
     }
 
@@ -92,6 +95,16 @@ impl FaultControl {
     /// Ends all sessions; the engine does not know them any more.
     pub fn end_sessions(&self) {
         self.ended.send_modify(|times| *times += 1);
+    }
+
+    /// The network around it is gone, or its process stands still: connections are made, and nothing comes through
+    /// them. No fault of its own, so [`FaultControl::clear`] leaves it as it is.
+    pub(crate) fn cut_off(&self, is: bool) {
+        self.cut_off.send_replace(is);
+    }
+
+    pub(super) fn is_cut_off(&self) -> bool {
+        *self.cut_off.borrow()
     }
 
     pub(super) fn door(&self) -> watch::Receiver<bool> {

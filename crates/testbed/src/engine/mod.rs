@@ -138,7 +138,7 @@ impl Shared {
 
     /// Whether anything comes out of this engine.
     fn delivers(&self, faults: &Faults) -> bool {
-        self.flows.load(Ordering::Relaxed) && !faults.stall && !faults.hang
+        self.flows.load(Ordering::Relaxed) && !faults.stall && !faults.hang && !self.faults.is_cut_off()
     }
 
     fn patience(&self) -> &Patience {
@@ -193,6 +193,14 @@ impl Engine {
     pub async fn ended(&mut self) -> i32 {
         // A task that was torn down is an engine that was killed.
         (&mut self.task.0).await.unwrap_or(137)
+    }
+
+    /// Kills it, and waits until its address is free again.
+    pub async fn kill(mut self) {
+        if !self.task.0.is_finished() {
+            self.task.0.abort();
+            self.ended().await;
+        }
     }
 }
 

@@ -14,6 +14,13 @@ pub struct Ports {
 }
 
 impl Ports {
+    /// The P2P port that a command line or the environment gives, if either does.
+    pub fn p2p_given(command: &[String], env: impl Fn(&str) -> Option<String>) -> Option<u16> {
+        let sources = [command.to_vec(), words(env("CONF")), words(env("ACESTREAM_ARGS"))];
+        let in_words = sources.iter().find_map(|words| value_of(words, "--port"));
+        in_words.and_then(number).or_else(|| number(&env("P2P_PORT")?))
+    }
+
     /// Reads the ports from a command line and the environment.
     pub fn read(command: &[String], env: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let sources = [

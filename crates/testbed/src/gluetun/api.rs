@@ -18,6 +18,9 @@ const OLD_PORT_PATH: &str = "/v1/openvpn/portforwarded";
 
 pub(super) async fn answer(shared: &Arc<Shared>, asked: Asked) -> Answer {
     let state = shared.life.now();
+    if state.still {
+        std::future::pending::<()>().await;
+    }
     match state.server {
         Server::Answers => {}
         // Connections that were there before it went down hear nothing any more.

@@ -101,6 +101,17 @@ impl FaultControl {
         self.shared.crash.send_replace(Some(code));
     }
 
+    /// Its process stands still: nobody answers, and nothing gets through. No fault of its own, so
+    /// [`FaultControl::clear`] leaves it as it is.
+    pub(crate) fn stand_still(&self, still: bool) {
+        self.shared.life.change(|state| state.still = still);
+    }
+
+    /// What Docker's health check is told now.
+    pub(crate) fn told_healthy(&self) -> bool {
+        self.shared.life.told_healthy()
+    }
+
     /// Takes all faults back. The port becomes that of the settings.
     pub fn clear(&self) {
         let ports = self.shared.settings.ports.clone();

@@ -56,6 +56,8 @@ pub(super) struct State {
     pub(super) none_as: NoneAs,
     pub(super) server: Server,
     pub(super) port_route_hangs: bool,
+    /// Its process stands still.
+    pub(super) still: bool,
     /// What Docker is told, if not the truth.
     pub(super) health_lie: Option<bool>,
     healthy: bool,
@@ -66,7 +68,7 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn is_up(&self) -> bool {
-        self.status == Status::Running && self.cut == Cut::Not
+        self.status == Status::Running && self.cut == Cut::Not && !self.still
     }
 }
 
@@ -94,6 +96,7 @@ impl Life {
             none_as: NoneAs::Zero,
             server: Server::Answers,
             port_route_hangs: false,
+            still: false,
             health_lie: None,
             healthy: false,
             running_at: Some(Instant::now() + settings.starting),

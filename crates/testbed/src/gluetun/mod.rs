@@ -181,6 +181,14 @@ impl Gluetun {
         // A task that was torn down is a program that was killed.
         (&mut self.task.0).await.unwrap_or(137)
     }
+
+    /// Kills it, and waits until its addresses are free again.
+    pub async fn kill(mut self) {
+        if !self.task.0.is_finished() {
+            self.task.0.abort();
+            self.ended().await;
+        }
+    }
 }
 
 async fn run(

@@ -2,6 +2,7 @@
 //! or a fault that tests of the whole program rely on.
 
 mod counting;
+mod dock;
 mod engine;
 mod engine_faults;
 mod gluetun;

@@ -177,6 +177,7 @@ impl Fleet {
                     }
                 })
             }),
+            more: api::More::none(),
         };
         let shutdown = CancellationToken::new();
         let server = tokio::spawn(api::serve(listener, parts, shutdown.clone()));

@@ -1,0 +1,4 @@
+//! The embedded container runtime.
+
+mod facts;
+mod lab;
