@@ -31,6 +31,16 @@ const BENCHES: &[Bench] = &[
         what: "the program on real Docker; --list tells the rows of its table, --rows A,B chooses some",
         run: serve,
     },
+    Bench {
+        name: "proxy",
+        what: "one channel for 1 to 500 viewers, beside a bare loop of writes; --soak is five minutes of a busy one",
+        run: proxy,
+    },
+    Bench {
+        name: "store",
+        what: "a week of history of 1,000 streams on the disk, and a step of the core beside it; --days N",
+        run: store,
+    },
 ];
 
 /// Runs one bench with the arguments that follow its name; without a name it lists them.
@@ -72,6 +82,21 @@ fn serve(house: &House, args: &[String]) -> Result<(), Stop> {
     let lab = Lab::up(house)?;
     lab.tell(&mut cargo);
     measure(&mut cargo)
+}
+
+/// Measures a part of the program that needs it as a library.
+fn within(house: &House, part: &str, args: &[String]) -> Result<(), Stop> {
+    let command =
+        ["run", "--release", "-p", "bench", "--bin", part, "--features", part, "--locked", "--quiet", "--"];
+    measure(house.cargo(&command).args(args))
+}
+
+fn proxy(house: &House, args: &[String]) -> Result<(), Stop> {
+    within(house, "proxy", args)
+}
+
+fn store(house: &House, args: &[String]) -> Result<(), Stop> {
+    within(house, "store", args)
 }
 
 /// Runs it on the terminal; what is wrong it says itself.

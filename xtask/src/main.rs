@@ -5,9 +5,11 @@
 
 mod bench;
 mod canaries;
+mod demo;
 mod house;
 mod lab;
 mod mutants;
+mod panel;
 mod setup;
 mod sim;
 mod test;
@@ -29,6 +31,12 @@ struct Command {
 
 const COMMANDS: &[Command] = &[
     Command {
+        name: "demo",
+        args: "[ARGS]",
+        what: "the product on stand-ins, to be looked at and broken; ARGS are those of `acefleet demo`",
+        run: demo::command,
+    },
+    Command {
         name: "test",
         args: "[--only STEP]... | --list",
         what: "every check there is, in order; stops at the first failure",
@@ -39,6 +47,12 @@ const COMMANDS: &[Command] = &[
         args: "[ARGS]",
         what: "run the simulator; ARGS are its own, the seed is the commit unless --seed N",
         run: sim::command,
+    },
+    Command {
+        name: "media",
+        args: "[--hours N] [--seed N]",
+        what: "channels whose sources fail, simulated: splice, ring, segments; the seed is the commit unless --seed N",
+        run: sim::media,
     },
     Command {
         name: "canaries",
@@ -57,6 +71,12 @@ const COMMANDS: &[Command] = &[
         args: "[NAME [ARGS]]",
         what: "measure: printed, not judged; without a name the benches are listed",
         run: bench::command,
+    },
+    Command {
+        name: "panel",
+        args: "[--test]",
+        what: "build the web panel, which the next build of the program carries; or test it in a browser",
+        run: panel::command,
     },
     Command {
         name: "lab",
@@ -97,9 +117,13 @@ fn dispatch(args: &[String]) -> Result<(), Stop> {
         print!("{}", help());
         return Ok(());
     }
+    (named(name)?.run)(&House::of_this_workspace(), rest)
+}
+
+/// The command of this name.
+fn named(name: &str) -> Result<&'static Command, Stop> {
     let command = COMMANDS.iter().find(|command| command.name == name);
-    let command = command.ok_or_else(|| Stop::Usage(format!("there is no command `{name}`")))?;
-    (command.run)(&House::of_this_workspace(), rest)
+    command.ok_or_else(|| Stop::Usage(format!("there is no command `{name}`")))
 }
 
 fn help() -> String {
@@ -127,7 +151,7 @@ mod tests {
 
     #[test]
     fn an_unknown_flag_is_a_usage_error_that_names_it() {
-        for command in ["test", "canaries", "tidy"] {
+        for command in ["test", "canaries", "panel", "tidy"] {
             let Err(Stop::Usage(what)) = outcome(&[command, "--frob"]) else {
                 panic!("{command}: no usage error")
             };

@@ -22,30 +22,61 @@ pub(crate) const DOCKER: Need = Need { program: "docker", package: "docker.io" }
 pub(crate) const IP: Need = Need { program: "ip", package: "iproute2" };
 /// Whoever watches a stream in tests.
 pub(crate) const FFMPEG: Need = Need { program: "ffmpeg", package: "ffmpeg" };
+/// What the panel is built with.
+pub(crate) const NODE: Need = Need { program: "node", package: "nodejs" };
+/// Brings what the panel is built from.
+pub(crate) const NPM: Need = Need { program: "npm", package: "npm" };
+/// Who looks at the panel in tests.
+pub(crate) const CHROMIUM: Need = Need { program: "chromium", package: "chromium" };
+/// Whoever fetches parts of a file in tests.
+pub(crate) const CURL: Need = Need { program: "curl", package: "curl" };
 /// A shell and its usual programs in one file, for an image that has nothing else.
 pub(crate) const BUSYBOX: Need = Need { program: "busybox", package: "busybox-static" };
 
+/// Whoever scrapes the program and evaluates its rules in tests; `promtool` is in the same package.
+const PROMETHEUS: Need = Need { program: "prometheus", package: "prometheus" };
+
+/// Provides Prometheus. The service that the package begins is not wanted: tests begin their own.
+pub(crate) fn provide_prometheus() -> Result<(), String> {
+    let was_there = is_there(PROMETHEUS.program);
+    provide(&[&PROMETHEUS])?;
+    if !was_there {
+        // Where there is no systemd, the package has begun nothing.
+        drop(Command::new("systemctl").args(["disable", "--now", PROMETHEUS.package]).output());
+    }
+    Ok(())
+}
+
+/// What is missing, and which packages have it.
+pub(crate) fn missing(needs: &[&Need]) -> Option<String> {
+    let missing: Vec<&&Need> = needs.iter().filter(|need| !is_there(need.program)).collect();
+    let programs: Vec<&str> = missing.iter().map(|need| need.program).collect();
+    let advice =
+        || format!("{} (on Debian: apt-get install {})", programs.join(", "), packages(&missing).join(" "));
+    (!missing.is_empty()).then(advice)
+}
+
+fn packages(needs: &[&&Need]) -> Vec<&'static str> {
+    let mut packages: Vec<&str> = needs.iter().map(|need| need.package).collect();
+    packages.dedup();
+    packages
+}
+
 /// Installs what is missing, if that can be done here; otherwise says what to install.
 pub(crate) fn provide(needs: &[&Need]) -> Result<(), String> {
-    let missing: Vec<&&Need> = needs.iter().filter(|need| !is_there(need.program)).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let mut packages: Vec<&str> = missing.iter().map(|need| need.package).collect();
-    packages.dedup();
-    let packages = packages.join(" ");
-    let programs: Vec<&str> = missing.iter().map(|need| need.program).collect();
-    let advice = format!("{} (on Debian: apt-get install {packages})", programs.join(", "));
+    let Some(advice) = missing(needs) else { return Ok(()) };
     if !Path::new("/etc/debian_version").exists() || !crate::lab::is_root() {
         return Err(advice);
     }
-    println!("installing {packages}");
+    let missing: Vec<&&Need> = needs.iter().filter(|need| !is_there(need.program)).collect();
+    let packages = packages(&missing);
+    println!("installing {}", packages.join(" "));
     let apt = |args: &[&str]| {
         let mut command = Command::new("apt-get");
         run(command.env("DEBIAN_FRONTEND", "noninteractive").args(args))
     };
     let mut install = vec!["install", "-y", "-qq", "--no-install-recommends"];
-    install.extend(packages.split(' '));
+    install.extend(packages);
     // Old lists name packages that are there no more; new ones cost time. So the old ones are tried first.
     if apt(&install).is_err() && (apt(&["update", "-qq"]).is_err() || apt(&install).is_err()) {
         return Err(advice);

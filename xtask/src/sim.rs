@@ -1,6 +1,7 @@
 //! `cargo xtask sim`: the simulator, built with optimisation and assertions, seeded with the commit.
 //!
-//! Its arguments are its own; nothing is interpreted here beyond the seed.
+//! Its arguments are its own; nothing is interpreted here beyond the seed. `cargo xtask media` is the same for
+//! streams.
 
 use std::process::ExitStatus;
 
@@ -8,7 +9,17 @@ use crate::house::{House, Stop};
 
 /// Builds and runs the simulator with these arguments. Its exit code is passed on.
 pub(crate) fn command(house: &House, args: &[String]) -> Result<(), Stop> {
-    let mut cargo = house.cargo(&["run", "--profile", "sim", "-p", "sim", "--locked", "--quiet", "--"]);
+    simulate(house, "sim", args)
+}
+
+/// Builds and runs the simulation of streams.
+pub(crate) fn media(house: &House, args: &[String]) -> Result<(), Stop> {
+    simulate(house, "media", args)
+}
+
+fn simulate(house: &House, bin: &str, args: &[String]) -> Result<(), Stop> {
+    let mut cargo =
+        house.cargo(&["run", "--profile", "sim", "-p", "sim", "--bin", bin, "--locked", "--quiet", "--"]);
     cargo.args(args);
     if !names_a_seed(args) {
         cargo.args(["--seed", &house.seed().to_string()]);

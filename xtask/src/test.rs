@@ -5,11 +5,12 @@
 
 use std::env;
 use std::fmt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::house::{House, Stop, run};
 use crate::lab::Lab;
-use crate::{canaries, setup, sim, tidy};
+use crate::{canaries, panel, setup, sim, tidy};
 
 /// One check. The list below is the order: what is quick to fail comes first.
 struct Step {
@@ -52,13 +53,25 @@ const STEPS: &[Step] = &[
     Step {
         name: "unit",
         what: "unit and scenario tests, doctests",
-        lacks: |_| setup::provide(&[&setup::FFMPEG]).err(),
+        lacks: |_| setup::provide(&[&setup::FFMPEG]).and_then(|()| setup::provide_prometheus()).err(),
         run: unit,
+    },
+    Step {
+        name: "embedded",
+        what: "the stories of the program on the embedded fleet, without Docker",
+        lacks: |_| setup::provide(&[&setup::FFMPEG, &setup::CURL]).err(),
+        run: embedded,
+    },
+    Step {
+        name: "panel",
+        what: "the panel: types, size, unit tests, and all of it in a real browser on the demo",
+        lacks: panel::lacks_to_test,
+        run: panel::test,
     },
     Step {
         name: "docker",
         what: "the program on real Docker Engines of our own",
-        lacks: |_| Lab::lacks(),
+        lacks: |_| Lab::lacks().or_else(|| setup::provide(&[&setup::FFMPEG, &setup::CURL]).err()),
         run: docker,
     },
     Step {
@@ -66,6 +79,12 @@ const STEPS: &[Step] = &[
         what: "2,000 simulated hours of faults, no violation",
         lacks: |_| None,
         run: |house| sim::command(house, &["--hours".into(), "2000".into()]),
+    },
+    Step {
+        name: "media",
+        what: "20 simulated hours of a channel whose sources fail, no violation",
+        lacks: |_| None,
+        run: |house| sim::media(house, &["--hours".into(), "20".into()]),
     },
     Step {
         name: "speed",
@@ -81,14 +100,22 @@ const STEPS: &[Step] = &[
     },
 ];
 
+/// Whatever tells stories of the whole program.
+const NO_STORIES: &str = "not (binary(docker) or binary(embedded))";
+/// So many stories on the embedded fleet are told at once.
+const EMBEDDED_AT_ONCE: &str = "6";
+
 fn clippy(house: &House) -> Result<(), Stop> {
-    run(&mut house.cargo(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-Dwarnings"]))?;
+    // What measures parts of the program is built only where that is asked for.
+    let features = ["--features", "bench/proxy,bench/store"];
+    let mut all = house.cargo(&["clippy", "--workspace", "--all-targets"]);
+    run(all.args(features).args(["--locked", "--", "-Dwarnings"]))?;
     // In the workspace the simulator switches control's canaries on. The program ships without them, and that
     // build must be clean too.
     run(&mut house.cargo(&["clippy", "-p", "control", "--locked", "--", "-Dwarnings"]))
 }
 
-/// All but the tests on real Docker, which have a step of their own.
+/// All but the stories of the whole program, which have steps of their own.
 fn unit(house: &House) -> Result<(), Stop> {
     if !has_nextest(house) {
         run(&mut house.cargo(&["test", "--workspace", "--exclude", "acefleet", "--locked"]))?;
@@ -96,19 +123,30 @@ fn unit(house: &House) -> Result<(), Stop> {
             &mut house.cargo(&["test", "-p", "acefleet", "--lib", "--bins", "--test", "program", "--locked"])
         );
     }
-    run(&mut house.cargo(&["nextest", "run", "--workspace", "--locked", "-E", "not binary(docker)"]))?;
+    run(&mut house.cargo(&["nextest", "run", "--workspace", "--locked", "-E", NO_STORIES]))?;
     // nextest does not run them.
     run(&mut house.cargo(&["test", "--doc", "--workspace", "--locked"]))
+}
+
+/// Stories wait for time to pass more than they compute, so more of them run than there are cores.
+fn embedded(house: &House) -> Result<(), Stop> {
+    let mut tests = stories(house, "embedded");
+    run(tests.args(["--test-threads", EMBEDDED_AT_ONCE]))
+}
+
+/// The tests of one binary, all of them even if one fails.
+fn stories(house: &House, binary: &str) -> Command {
+    if has_nextest(house) {
+        house.cargo(&["nextest", "run", "-p", "acefleet", "--test", binary, "--locked", "--no-fail-fast"])
+    } else {
+        house.cargo(&["test", "-p", "acefleet", "--test", binary, "--locked", "--no-fail-fast", "--"])
+    }
 }
 
 /// Scenarios wait for Docker and for time to pass more than they compute, so more of them run than there are cores.
 fn docker(house: &House) -> Result<(), Stop> {
     let lab = Lab::up(house)?;
-    let mut tests = if has_nextest(house) {
-        house.cargo(&["nextest", "run", "-p", "acefleet", "--test", "docker", "--locked", "--no-fail-fast"])
-    } else {
-        house.cargo(&["test", "-p", "acefleet", "--test", "docker", "--locked", "--no-fail-fast", "--"])
-    };
+    let mut tests = stories(house, "docker");
     lab.tell(tests.args(["--test-threads", &lab.tests_at_once().to_string()]));
     run(&mut tests)
 }

@@ -83,7 +83,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         name: "control-is-pure",
-        reason: "what only decides can be replayed and simulated; a clock or a socket in it cannot",
+        reason: "what only computes can be replayed and simulated; a clock or a socket in it cannot",
         mend: "pass the value in as an argument or an event; do the I/O in an adapter",
         check: purity::control_is_pure,
     },

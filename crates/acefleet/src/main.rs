@@ -2,11 +2,28 @@
 
 use acefleet::cli::{self, Command, Given};
 use acefleet::settings::Settings;
-use acefleet::{api, log, serve};
+use acefleet::{api, demo, log, serve};
 use std::process::ExitCode;
+use std::time::Duration;
+use tokio::runtime::Runtime;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// What hangs on a disk or a resolver gets so long at the end, and no longer: nobody waits for its answer any more.
+const LEFTOVERS_MAX: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("the system gives no threads to run on: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(run());
+    runtime.shutdown_timeout(LEFTOVERS_MAX);
+    code
+}
+
+async fn run() -> ExitCode {
     let cli = match cli::parse() {
         Ok(cli) => cli,
         Err(code) => return code,
@@ -25,9 +42,13 @@ async fn main() -> ExitCode {
             })
             .await
         }
-        Command::Check(given) => {
-            with(&given, async |settings| {
-                let report = serve::check(&settings).await;
+        Command::Check(arguments) => {
+            with(&arguments.given, async |settings| {
+                let report = if arguments.notify {
+                    cli::notify::check(&settings).await
+                } else {
+                    serve::check(&settings).await
+                };
                 print!("{report}");
                 if report.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
             })
@@ -36,13 +57,21 @@ async fn main() -> ExitCode {
         Command::Status(arguments) => {
             with(&arguments.given, async |settings| cli::status::status(&arguments, &settings).await).await
         }
-        Command::Openapi => match api::openapi(&api::More::none()).to_pretty_json() {
-            Ok(document) => cli::print(&format!("{document}\n")),
-            Err(error) => {
-                eprintln!("the document cannot be written: {error}");
-                ExitCode::FAILURE
+        Command::Report(arguments) => {
+            with(&arguments.given, async |settings| cli::bug_report::report(&arguments, &settings).await)
+                .await
+        }
+        Command::Demo(arguments) => demo::demo(&arguments).await,
+        Command::Openapi(which) => {
+            let more = if which.demo { demo::more_routes() } else { api::More::none() };
+            match api::openapi(&more).to_pretty_json() {
+                Ok(document) => cli::print(&format!("{document}\n")),
+                Err(error) => {
+                    eprintln!("the document cannot be written: {error}");
+                    ExitCode::FAILURE
+                }
             }
-        },
+        }
     }
 }
 

@@ -16,21 +16,26 @@ use crate::driver::{Driver, Hands, Parts};
 use crate::engine::Engines;
 use crate::gluetun::Gluetun;
 use crate::history::History;
-use crate::metrics::Meters;
+use crate::metrics::{Meters, spans};
+use crate::notify::Notifier;
+use crate::notify::alert::Beside;
+use crate::proxy::Proxy;
+use crate::recorder::{self, Recorder};
+use crate::report::Facts;
 use crate::runtime::Runtime;
 use crate::settings::Settings;
 use crate::store::{Held, Lock, Store};
 use std::hash::{BuildHasher, Hasher};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 /// How often a lock that somebody else holds is tried for.
 const LOCK_RETRY: Duration = Duration::from_millis(500);
@@ -109,11 +114,18 @@ pub async fn run<R: Runtime>(
     mut asked_to_end: impl AsyncFnMut(),
 ) -> Result<(), Problem> {
     let Start { runtime, ways, settings, listener, seed } = start;
-    let store = Arc::new(Store::at(settings.store.path.clone()));
     let meters = Arc::new(Meters::default());
+    let store = Arc::new(Store::new(settings.store.clone(), meters.clone()));
     let vpns: Vec<_> = settings.vpn_names().cloned().collect();
+    let proxy = Proxy::new(
+        settings.proxy.clone(),
+        settings.playlists.channels.clone(),
+        ways.clone(),
+        meters.proxy.clone(),
+    );
     let hands = Hands {
         runtime: runtime.clone(),
+        proxy: proxy.clone(),
         engines: Engines::new(ways.clone()),
         gluetun: Gluetun::new(settings.gluetun.clone(), ways.clone()),
         composer: Composer::new(settings.engine.clone(), vpns.clone()),
@@ -131,15 +143,38 @@ pub async fn run<R: Runtime>(
     let (driver, gate) = Driver::new(parts);
     let clock = driver.clock();
     let history = Arc::new(Mutex::new(History::new(settings.stats_history_max)));
-    let recorder = tokio::spawn(record(gate.clone(), history.clone()));
+    let recorder = Recorder::new(history.clone(), store.clone());
+    // It ends after the loop's last picture.
+    let mut recording = tokio::spawn(recorder::run(gate.clone(), recorder));
+    let (now, kept) = (move || clock.now(), store.clone());
+    let beside = move || Beside { store_degraded: kept.trouble() };
+    let caller = match Notifier::new(&settings.notify, gate.clone(), &meters, now, beside) {
+        Ok(notifier) => Some(tokio::spawn(notifier.run())),
+        Err(why) => {
+            error!("nobody is told when something is wrong: {why}");
+            None
+        }
+    };
+    let measurer = tokio::spawn(spans::measure(gate.clone(), meters.clone(), now));
     let more = more(&gate);
     let api = api::Parts {
         gate,
         more,
         chosen: Chosen::from(&settings),
         history,
+        facts: Facts::of(&settings),
+        proxy,
+        store: store.clone(),
         meters,
+        log: crate::log::present(),
         clock: Arc::new(move || clock.now()),
+        usage: Arc::new({
+            let runtime = runtime.clone();
+            move |id| {
+                let runtime = runtime.clone();
+                Box::pin(async move { runtime.usage(id).await })
+            }
+        }),
         logs: Arc::new(move |id, tail| {
             let runtime = runtime.clone();
             Box::pin(async move { runtime.logs(id, tail, api::LOGS_MAX_BYTES).await })
@@ -161,19 +196,14 @@ pub async fn run<R: Runtime>(
         }
     }
     close.cancel();
-    recorder.abort();
+    caller.inspect(tokio::task::JoinHandle::abort);
+    measurer.abort();
+    if timeout(GOODBYE_MAX, &mut recording).await.is_err() {
+        recording.abort();
+    }
     drop(timeout(GOODBYE_MAX, doors_close).await);
     drop(timeout(GOODBYE_MAX, spawn_blocking(move || store.close())).await);
     if told_to_stop { Ok(()) } else { Err(Problem::Loop) }
-}
-
-/// Keeps samples of what streams were like.
-async fn record(gate: Gate, history: Arc<Mutex<History>>) {
-    let mut news = gate.news();
-    while news.changed().await.is_ok() {
-        let picture = gate.picture();
-        history.lock().unwrap_or_else(PoisonError::into_inner).record(&picture.snapshot);
-    }
 }
 
 /// One acefleet at a time: another one that still runs, because it is just being replaced, is waited for.

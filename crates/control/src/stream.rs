@@ -150,9 +150,15 @@ impl Session {
             grown_at: None,
             asking: None,
             broken: false,
-            spoke: false,
+            // Of a file each viewer reads what he wants, when he wants it.
+            spoke: !opened.is_live,
             quiet: None,
         }
+    }
+
+    /// Something of it is seen, as far as is known.
+    pub const fn delivers(&self) -> bool {
+        self.spoke && self.quiet.is_none() && !self.broken
     }
 
     /// Believes what the engine says of it.

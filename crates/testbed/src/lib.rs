@@ -49,6 +49,8 @@
 //! | `port_route_hangs` | true, false | as while a command of Gluetun's runs |
 //! | `POST /standin/crash?code=N` | | it ends at once |
 //!
+//! Containers of these in one process, with networks, restarts, health and an API to them: [`dock`].
+//!
 //! Besides, `GET /standin/sessions` of an engine is `{"sessions":[{"id","infohash","readers"}]}`; of Gluetun
 //! `GET /standin/tunnel` is `{"up":bool}`, which engines in the same network ask, and `GET /standin/health`
 //! is 200 or 503, which Docker's health check asks.

@@ -1,4 +1,4 @@
-//! Rules that keep the core and its simulator free of I/O.
+//! Rules that keep the core, the reader of streams and their simulator free of I/O.
 //!
 //! `#![no_std]` is the wall; these rules see to it that nobody opens a door in it.
 
@@ -7,19 +7,26 @@ use super::text::{code, mentions, numbered};
 use super::tree::Tree;
 
 /// Each crate that must not do I/O, and the only crates it may be built from.
-pub(super) const PURE_CRATES: &[(&str, &[&str])] = &[("control", &[]), ("sim", &["control", "mpegts"])];
+pub(super) const PURE_CRATES: &[(&str, &[&str])] =
+    &[("control", &[]), ("mpegts", &["bytes"]), ("sim", &["bytes", "control", "mpegts"])];
 
-const CONTROL: &str = "crates/control/src/";
-const ROOT: &str = "crates/control/src/lib.rs";
+/// The crates without a standard library.
+const WITHOUT_STD: [&str; 2] = ["control", "mpegts"];
 
 pub(super) fn control_is_pure(tree: &Tree) -> Vec<Finding> {
+    WITHOUT_STD.iter().flat_map(|name| without_std(tree, name)).collect()
+}
+
+fn without_std(tree: &Tree, name: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if let Some(root) = tree.texts.get(ROOT)
-        && !root.lines().any(|line| line == "#![no_std]")
+    let folder = format!("crates/{name}/src/");
+    let root = format!("{folder}lib.rs");
+    if let Some(text) = tree.texts.get(&root)
+        && !text.lines().any(|line| line == "#![no_std]")
     {
-        findings.push(Finding::new(ROOT, 1, "no line `#![no_std]`"));
+        findings.push(Finding::new(&root, 1, "no line `#![no_std]`"));
     }
-    for (path, text) in tree.sources(CONTROL) {
+    for (path, text) in tree.sources(&folder) {
         let mut line_before = "";
         for (number, line) in numbered(text) {
             let line = code(line);

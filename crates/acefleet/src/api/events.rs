@@ -1,7 +1,8 @@
 //! `/events/stream`: everything as it is, and then every change, for whoever keeps listening.
 //!
 //! One task compares each new picture with the one before and writes what has changed once for all listeners.
-//! Who falls behind is sent everything again.
+//! Who falls behind is sent everything again. An event's id is the number of the latest entry of the journal that has
+//! been told by then: who comes back with it finds in the first event every entry that it has missed.
 
 use super::Api;
 use super::error::{Failure, Problem};
@@ -11,10 +12,11 @@ use super::wire::status::OrchestratorStatus;
 use super::wire::stream::StreamState;
 use super::wire::vpn::VpnStatus;
 use crate::driver::gate::Picture;
+use crate::journal::Numbered;
 use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use control::journal::Entry;
 use control::snapshot::StreamView;
 use futures_util::{Stream, StreamExt, stream};
 use serde::Serialize;
@@ -33,6 +35,8 @@ const LISTENERS_MAX: usize = 64;
 const BEHIND_MAX: usize = 256;
 /// Changes are told at most this often.
 const CHANGES_EVERY: Duration = Duration::from_millis(50);
+/// Where browsers say which event was the last that they have got.
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// A sign of life while nothing changes.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Entries of the journal in the first event.
@@ -43,6 +47,12 @@ const JOURNAL_FIRST: usize = 100;
 pub(super) struct Everything {
     /// Which picture this is.
     number: u64,
+    /// The program's version.
+    version: &'static str,
+    /// Changes and some reads need a key.
+    key_needed: bool,
+    /// This is the demo: faults can be made.
+    demo: bool,
     /// The state of the whole; the event `status`.
     status: OrchestratorStatus,
     /// The VPNs; the event `vpn`.
@@ -51,7 +61,8 @@ pub(super) struct Everything {
     engines: Vec<EngineState>,
     /// Every stream; the events `stream`, and `stream_gone` with `{"id"}`.
     streams: Vec<StreamState>,
-    /// The latest entries, the newest first; the event `journal`.
+    /// The latest entries, the newest first; the event `journal`. Who sends `Last-Event-ID` is told all that it has
+    /// missed, if that is not longer ago than the last 1,000.
     journal: Vec<JournalEntry>,
 }
 
@@ -59,7 +70,10 @@ pub(super) struct Everything {
 #[derive(Clone)]
 struct Written {
     number: u64,
+    newest_entry: u64,
     events: Arc<[Event]>,
+    /// The journal's entries, by their numbers: whoever was sent everything meanwhile knows some of them.
+    entries: Arc<[(u64, Event)]>,
 }
 
 /// Where changes are told. Cheap to clone.
@@ -97,13 +111,14 @@ impl Changes {
 #[utoipa::path(get, path = "/events/stream", tag = "status",
     responses((status = 200, body = Everything, content_type = "text/event-stream"),
         (status = 503, body = Failure)))]
-pub(super) async fn get_events(State(api): State<Api>) -> Response {
+pub(super) async fn get_events(State(api): State<Api>, headers: HeaderMap) -> Response {
     let Ok(place) = api.changes.places.clone().try_acquire_owned() else {
         let message = format!("{LISTENERS_MAX} listen already; close one of them");
         return Problem::unavailable(message).retry_after(10).into_response();
     };
     let over = api.changes.over.clone();
-    let events = listen(api, place).take_until(over.cancelled_owned());
+    let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()?.trim().parse().ok());
+    let events = listen(api, place, last).take_until(over.cancelled_owned());
     Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("still here")).into_response()
 }
 
@@ -114,12 +129,18 @@ struct Listener {
     waiting: VecDeque<Event>,
     /// The picture that it knows; `None`: it has to be sent everything.
     knows: Option<u64>,
+    /// The latest entry of the journal that it knows from another time, if it has been here before.
+    last: Option<u64>,
     _place: OwnedSemaphorePermit,
 }
 
-fn listen(api: Api, place: OwnedSemaphorePermit) -> impl Stream<Item = Result<Event, Infallible>> {
+fn listen(
+    api: Api,
+    place: OwnedSemaphorePermit,
+    last: Option<u64>,
+) -> impl Stream<Item = Result<Event, Infallible>> {
     let told = api.changes.told.subscribe();
-    let listener = Listener { api, told, waiting: VecDeque::new(), knows: None, _place: place };
+    let listener = Listener { api, told, waiting: VecDeque::new(), knows: None, last, _place: place };
     stream::unfold(listener, |mut listener| async move {
         let event = listener.next().await?;
         Some((Ok(event), listener))
@@ -135,12 +156,17 @@ impl Listener {
             let Some(knows) = self.knows else {
                 let picture = self.api.picture();
                 self.knows = Some(picture.number);
-                return Some(everything(&self.api, &picture));
+                let last = self.last.replace(picture.newest_entry());
+                let data = everything(&self.api, &picture, last);
+                return Some(event("snapshot", picture.newest_entry(), &data));
             };
             match self.told.recv().await {
                 Ok(written) if written.number > knows => {
                     self.knows = Some(written.number);
+                    let last = self.last.replace(written.newest_entry).unwrap_or(0);
                     self.waiting.extend(written.events.iter().cloned());
+                    let unknown = written.entries.iter().filter(|(id, _)| *id > last);
+                    self.waiting.extend(unknown.map(|(_, entry)| entry.clone()));
                 }
                 Ok(_) => {}
                 Err(RecvError::Lagged(_)) => self.knows = None,
@@ -157,10 +183,15 @@ pub(super) async fn tell_changes(api: Api) {
     while news.changed().await.is_ok() {
         let after = api.picture();
         if api.changes.told.receiver_count() > 0 {
-            let events = changes(&api, &before, &after);
-            if !events.is_empty() {
+            let (events, entries) = (changes(&api, &before, &after), entries(&before, &after));
+            if !events.is_empty() || !entries.is_empty() {
                 // Nobody listens any more: that is fine.
-                let _nobody = api.changes.told.send(Written { number: after.number, events: events.into() });
+                let _nobody = api.changes.told.send(Written {
+                    number: after.number,
+                    newest_entry: after.newest_entry(),
+                    events: events.into(),
+                    entries: entries.into(),
+                });
             }
         }
         before = after;
@@ -168,74 +199,75 @@ pub(super) async fn tell_changes(api: Api) {
     }
 }
 
-fn event<T: Serialize>(name: &str, number: u64, data: &T) -> Event {
+fn event<T: Serialize>(name: &str, id: u64, data: &T) -> Event {
     let text = serde_json::to_string(data).unwrap_or_default();
-    Event::default().event(name).id(number.to_string()).data(text)
+    Event::default().event(name).id(id.to_string()).data(text)
 }
 
-fn everything(api: &Api, picture: &Picture) -> Event {
+/// Everything that a picture shows; of the journal all that came after the entry `last`, at least the latest.
+pub(super) fn everything(api: &Api, picture: &Picture, last: Option<u64>) -> Everything {
     let snapshot = &picture.snapshot;
     let now = api.now();
-    let data = Everything {
+    let missed =
+        last.map_or(0, |last| picture.journal.iter().rev().take_while(|entry| entry.id > last).count());
+    let latest = picture.journal.iter().rev().take(JOURNAL_FIRST.max(missed));
+    Everything {
         number: picture.number,
+        version: env!("CARGO_PKG_VERSION"),
+        key_needed: api.chosen().key.is_some(),
+        demo: api.parts.more.makes_faults(),
         status: OrchestratorStatus::of(snapshot, api.chosen(), now),
         vpn: VpnStatus::of(snapshot, api.chosen().vpn_mode, now),
         engines: engines(snapshot, true),
         streams: snapshot.streams.iter().map(|view| StreamState::of(snapshot, view)).collect(),
-        journal: picture.journal.iter().rev().take(JOURNAL_FIRST).map(|entry| (&**entry).into()).collect(),
-    };
-    event("snapshot", picture.number, &data)
+        journal: latest.map(|entry| (&**entry).into()).collect(),
+    }
 }
 
-/// What is different in `after`, one event each.
+/// What is different in `after` but for the journal, one event each.
 fn changes(api: &Api, before: &Picture, after: &Picture) -> Vec<Event> {
     let (old, new) = (&before.snapshot, &after.snapshot);
-    let number = after.number;
+    // The entries come last: until then, those of the picture before are the latest that have been told.
+    let id = before.newest_entry();
     let mut events = Vec::new();
     for view in &new.engines {
         let known = old.engines.iter().find(|known| known.container_id == view.container_id);
         if known != Some(view) || old.ready != new.ready {
-            events.push(event("engine", number, &EngineState::of(new, view)));
+            events.push(event("engine", id, &EngineState::of(new, view)));
         }
     }
     for view in &old.engines {
         if !new.engines.iter().any(|left| left.container_id == view.container_id) {
-            let id = view.container_id.to_string();
-            events.push(event("engine_gone", number, &BTreeMap::from([("container_id", id)])));
+            let gone = BTreeMap::from([("container_id", view.container_id.to_string())]);
+            events.push(event("engine_gone", id, &gone));
         }
     }
     let streams = |streams: &[Arc<StreamView>]| -> BTreeMap<Arc<str>, Arc<StreamView>> {
         streams.iter().map(|view| (view.id.clone(), view.clone())).collect()
     };
     let (old_streams, new_streams) = (streams(&old.streams), streams(&new.streams));
-    for (id, view) in &new_streams {
-        if old_streams.get(id) != Some(view) {
-            events.push(event("stream", number, &StreamState::of(new, view)));
+    for (name, view) in &new_streams {
+        if old_streams.get(name) != Some(view) {
+            events.push(event("stream", id, &StreamState::of(new, view)));
         }
     }
-    for id in old_streams.keys().filter(|id| !new_streams.contains_key(*id)) {
-        events.push(event("stream_gone", number, &BTreeMap::from([("id", id.as_ref())])));
+    for gone in old_streams.keys().filter(|id| !new_streams.contains_key(*id)) {
+        events.push(event("stream_gone", id, &BTreeMap::from([("id", gone.as_ref())])));
     }
     // Both are told as they would have been at the same moment, so that time alone is no change.
     let vpn = |snapshot| VpnStatus::of(snapshot, api.chosen().vpn_mode, new.at);
     if vpn(old) != vpn(new) {
-        events.push(event("vpn", number, &vpn(new)));
+        events.push(event("vpn", id, &vpn(new)));
     }
     let status = |snapshot| OrchestratorStatus::of(snapshot, api.chosen(), new.at);
     if status(old) != status(new) {
-        events.push(event("status", number, &status(new)));
-    }
-    for entry in written_since(before, after) {
-        events.push(event("journal", number, &JournalEntry::from(&**entry)));
+        events.push(event("status", id, &status(new)));
     }
     events
 }
 
-/// Entries of the journal that the picture before does not have. Their numbers do not tell: a rebuilt core
-/// counts anew.
-fn written_since<'a>(before: &Picture, after: &'a Picture) -> &'a [Arc<Entry>] {
-    let known = before.journal.last();
-    let same = |entry: &Arc<Entry>| known.is_some_and(|known| Arc::ptr_eq(known, entry));
-    let first_new = after.journal.iter().rposition(same).map_or(0, |place| place + 1);
-    &after.journal[first_new..]
+/// The journal's entries that `before` does not have, one event each.
+fn entries(before: &Picture, after: &Picture) -> Vec<(u64, Event)> {
+    let entry = |entry: &Arc<Numbered>| (entry.id, event("journal", entry.id, &JournalEntry::from(&**entry)));
+    after.written_since(Some(before)).iter().map(entry).collect()
 }

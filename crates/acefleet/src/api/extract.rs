@@ -28,11 +28,11 @@ pub(super) struct Json<T>(pub(super) T);
 
 /// The query.
 #[derive(Clone, Debug)]
-pub(super) struct Params<T>(pub(super) T);
+pub(crate) struct Params<T>(pub(crate) T);
 
 /// The one parameter of the path.
 #[derive(Clone, Debug)]
-pub(super) struct Id(pub(super) String);
+pub(crate) struct Id(pub(crate) String);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;

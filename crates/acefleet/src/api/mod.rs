@@ -2,7 +2,7 @@
 //!
 //! Reads answer from the latest picture alone; changes go through the gate and are answered after the picture
 //! that shows their acceptance. Nothing here decides, and nothing here asks Docker, Gluetun or an engine, but
-//! for the logs of a container, through a function that is handed in.
+//! for the logs of a container and what it takes of the machine, through functions that are handed in.
 
 mod announce;
 mod ask;
@@ -12,25 +12,39 @@ mod events;
 mod extract;
 mod guard;
 mod hook;
+mod log_level;
 mod pages;
+mod panel;
+mod past;
 mod patience;
+mod playlist;
 mod provision;
 mod read;
+mod report;
 mod routes;
 mod server;
+mod trends;
+mod watch;
+mod watch_hls;
 pub mod wire;
 
 pub use error::{Failure, Problem};
 pub use extract::{BODY_MAX_BYTES, ID_MAX_BYTES, QUERY_MAX_BYTES};
+pub(crate) use extract::{Id, Params};
 pub use read::{LOGS_MAX_BYTES, LOGS_TIMEOUT};
 pub use routes::{More, openapi, router};
 pub use server::{CONNECTIONS_MAX, bind_problem, serve};
 
 use crate::driver::gate::{Gate, Picture};
 use crate::history::History;
+use crate::log::Log;
 use crate::metrics::Meters;
+use crate::playlist::channels::Channels;
+use crate::proxy::Proxy;
+use crate::report::Facts;
 use crate::runtime;
-use crate::settings::{Secret, Settings, Variant, VpnMode};
+use crate::settings::{Effective, Secret, Settings, Variant, VpnMode};
+use crate::store::Store;
 use bytes::Bytes;
 use control::Time;
 use control::ids::ContainerId;
@@ -61,6 +75,12 @@ pub struct Chosen {
     pub cors_origins: Vec<String>,
     /// PROVISION_IMAGES.
     pub provision_images: Vec<String>,
+    /// Every setting as it is in force; nothing secret is in it.
+    pub effective: Vec<Effective>,
+    /// PROXY_BASE_URL.
+    pub base_url: Option<String>,
+    /// What PROXY_CHANNELS names.
+    pub channels: Option<Arc<Channels>>,
 }
 
 impl From<&Settings> for Chosen {
@@ -76,6 +96,9 @@ impl From<&Settings> for Chosen {
             hook_token: settings.api.hook_token.clone(),
             cors_origins: settings.api.cors_origins.clone(),
             provision_images: settings.api.provision_images.clone(),
+            effective: settings.effective.clone(),
+            base_url: settings.playlists.base_url.clone(),
+            channels: settings.playlists.channels.clone(),
         }
     }
 }
@@ -93,6 +116,10 @@ const fn variant_word(variant: Variant) -> &'static str {
 pub type LogReader = Arc<dyn Fn(ContainerId, u32) -> LogsToCome + Send + Sync>;
 /// The logs of a container, or why there are none.
 pub type LogsToCome = Pin<Box<dyn Future<Output = Result<Bytes, runtime::Failure>> + Send>>;
+/// What measures a container.
+pub type UsageReader = Arc<dyn Fn(ContainerId) -> UsageToCome + Send + Sync>;
+/// What a container takes of the machine, or why that cannot be told.
+pub type UsageToCome = Pin<Box<dyn Future<Output = Result<runtime::Usage, runtime::Failure>> + Send>>;
 /// What tells the present moment, on the driver's clock.
 pub type Clock = Arc<dyn Fn() -> Time + Send + Sync>;
 
@@ -104,12 +131,22 @@ pub struct Parts {
     pub chosen: Chosen,
     /// What streams have been like.
     pub history: Arc<Mutex<History>>,
+    /// What a report tells of the settings.
+    pub facts: Facts,
+    /// Where viewers come in.
+    pub proxy: Arc<Proxy>,
+    /// What outlives the program.
+    pub store: Arc<Store>,
     /// What is counted.
     pub meters: Arc<Meters>,
+    /// How much is logged, and the latest lines.
+    pub log: Log,
     /// The present moment.
     pub clock: Clock,
     /// Logs of containers: at most [`LOGS_MAX_BYTES`].
     pub logs: LogReader,
+    /// What containers take of the machine.
+    pub usage: UsageReader,
     /// Routes beside those that are always there.
     pub more: More,
 }
@@ -121,13 +158,17 @@ pub struct Api {
     /// The document that describes it.
     document: Bytes,
     changes: events::Changes,
+    playlists: Arc<playlist::Playlists>,
+    trends: trends::Trends,
 }
 
 impl Api {
     /// An API over these parts.
     pub fn new(parts: Parts) -> Self {
         let document = read::write(&openapi(&parts.more));
-        Self { parts: Arc::new(parts), document, changes: events::Changes::default() }
+        let (changes, playlists, trends) =
+            (events::Changes::default(), Arc::default(), trends::Trends::default());
+        Self { parts: Arc::new(parts), document, changes, playlists, trends }
     }
 
     fn picture(&self) -> Arc<Picture> {
@@ -136,6 +177,10 @@ impl Api {
 
     fn now(&self) -> Time {
         (self.parts.clock)()
+    }
+
+    fn log(&self) -> &Log {
+        &self.parts.log
     }
 
     fn chosen(&self) -> &Chosen {

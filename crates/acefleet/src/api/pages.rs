@@ -1,13 +1,14 @@
-//! Routes about the program itself: is it alive, is it ready, what can it do, what does it count.
+//! Routes about the program itself: is it alive, is it ready, what can it do, what does it count, what was chosen.
 
 use super::Api;
 use super::error::{Failure, Problem};
 use super::read::written;
 use super::wire::requests::Message;
+use super::wire::settings::{SettingState, settings};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 
@@ -51,28 +52,8 @@ pub(super) async fn get_openapi(State(api): State<Api>) -> Response {
     written(api.document.clone())
 }
 
-/// The panel.
-#[utoipa::path(get, path = "/panel", tag = "program",
-    responses((status = 200, body = String, content_type = "text/html")))]
-pub(super) async fn get_panel() -> Response {
-    let mut response = Response::new(Body::from(NO_PANEL));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-    let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
-    headers.insert(CONTENT_SECURITY_POLICY, policy);
-    response
+/// Every setting as it is in force, where that comes from, and what it means.
+#[utoipa::path(get, path = "/settings", tag = "program", responses((status = 200, body = Vec<SettingState>)))]
+pub(super) async fn get_settings(State(api): State<Api>) -> Json<Vec<SettingState>> {
+    Json(settings(&api.chosen().effective))
 }
-
-const NO_PANEL: &str = "<!doctype html>
-<html lang=\"en\">
-<meta charset=\"utf-8\">
-<title>acefleet</title>
-<style>body { font: 1rem/1.5 sans-serif; max-width: 40rem; margin: 4rem auto; padding: 0 1rem }</style>
-<h1>acefleet runs</h1>
-<p>This build has no panel in it. To build one in, run <code>npm ci &amp;&amp; npm run build</code> in the
-folder <code>panel</code> of the sources and build acefleet again.</p>
-<p>Meanwhile: <a href=\"orchestrator/status\">status</a>, <a href=\"engines?all=true\">engines</a>,
-<a href=\"vpn/status\">VPNs</a>, <a href=\"journal\">journal</a>, <a href=\"metrics\">metrics</a>,
-<a href=\"openapi.json\">what else can be asked</a>.</p>
-</html>
-";

@@ -5,12 +5,11 @@ use super::Api;
 use super::error::{Failure, Problem};
 use super::extract::{Id, Params, bounded, flag};
 use super::wire::container::{ContainerState, container_meant, containers, engine_meant};
-use super::wire::engine::{EngineState, EngineWithStreams, engines};
+use super::wire::engine::{EngineState, EngineUsage, EngineWithStreams, engines};
 use super::wire::health::HealthStatus;
-use super::wire::journal::JournalEntry;
 use super::wire::status::OrchestratorStatus;
-use super::wire::stream::{StreamSample, StreamState};
-use super::wire::time::{Moment, read as read_time};
+use super::wire::stream::StreamState;
+use super::wire::time::Moment;
 use super::wire::vpn::{PublicIp, VpnStatus, public_ip};
 use crate::driver::gate::Picture;
 use crate::runtime;
@@ -25,7 +24,6 @@ use control::Time;
 use control::snapshot::StreamView;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use utoipa::ToSchema;
 
 /// The most that is read of a container's logs.
 pub const LOGS_MAX_BYTES: usize = 256 * 1024;
@@ -33,8 +31,6 @@ pub const LOGS_MAX_BYTES: usize = 256 * 1024;
 pub const LOGS_TIMEOUT: Duration = Duration::from_secs(2);
 /// The most lines of a container's logs.
 const TAIL_MAX: u32 = 10_000;
-/// Entries of the journal that are told unless more are asked for.
-const JOURNAL_DEFAULT: usize = 100;
 /// The longest label that is asked for.
 const LABEL_MAX_BYTES: usize = 4 * 1024;
 
@@ -100,73 +96,6 @@ pub(super) fn no_engine(id: &str) -> Problem {
 pub(super) fn cut(text: &str) -> String {
     const REPEATED_MAX: usize = 100;
     text.chars().take(REPEATED_MAX).collect()
-}
-
-#[derive(Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct StreamsQuery {
-    /// Those that go on, or those that have ended.
-    #[param(inline)]
-    status: Option<StreamStatus>,
-    /// Those on this engine: id, the beginning of it, or name.
-    container_id: Option<String>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum StreamStatus {
-    Started,
-    Ended,
-}
-
-/// Streams: those that go on by their ids, then the latest that have ended, the last one last.
-#[utoipa::path(get, path = "/streams", tag = "streams", params(StreamsQuery),
-    responses((status = 200, body = Vec<StreamState>), (status = 422, body = Failure)))]
-pub(super) async fn get_streams(
-    State(api): State<Api>,
-    Params(query): Params<StreamsQuery>,
-) -> Json<Vec<StreamState>> {
-    let picture = api.picture();
-    let snapshot = &picture.snapshot;
-    // An engine that is gone may still have streams that have ended.
-    let engine = query.container_id.as_deref().map(|said| {
-        let known = engine_meant(snapshot, said).map(|view| view.container_id);
-        known.or_else(|| control::ids::ContainerId::parse(said))
-    });
-    let shown = |view: &&StreamView| {
-        let status =
-            query.status.is_none_or(|status| (status == StreamStatus::Ended) == view.ended.is_some());
-        let on_it = engine.is_none_or(|meant| meant.is_some() && view.engine.map(|(id, _)| id) == meant);
-        status && on_it
-    };
-    let streams = snapshot.streams.iter().map(AsRef::as_ref).filter(shown);
-    Json(streams.map(|view| StreamState::of(snapshot, view)).collect())
-}
-
-#[derive(Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct SinceQuery {
-    /// From this moment on: RFC 3339, or seconds since 1970.
-    since: Option<String>,
-}
-
-fn moment(name: &str, text: Option<&str>) -> Result<Option<Time>, Problem> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let wrong = || Problem::invalid(format!("{name} is no time: write it like 2026-01-31T12:00:00Z"));
-    read_time(text).ok_or_else(wrong).map(Some)
-}
-
-/// Samples of one stream, the oldest first. Empty for one that is not known.
-#[utoipa::path(get, path = "/streams/{id}/stats", tag = "streams",
-    params(("id" = String, Path, description = "The stream's id, percent-encoded"), SinceQuery),
-    responses((status = 200, body = Vec<StreamSample>), (status = 422, body = Failure)))]
-pub(super) async fn get_stream_stats(
-    State(api): State<Api>,
-    Id(id): Id,
-    Params(query): Params<SinceQuery>,
-) -> Result<Json<Vec<StreamSample>>, Problem> {
-    let since = moment("since", query.since.as_deref())?;
-    Ok(Json(api.with_history(|history| history.samples(&id, since).map(Into::into).collect())))
 }
 
 /// The VPNs, together and each.
@@ -270,55 +199,38 @@ pub(super) async fn get_by_label(
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct JournalQuery {
-    /// Entries about this engine: name, id, or the beginning of it.
-    engine: Option<String>,
-    /// Entries about this VPN: its container's name.
-    vpn: Option<String>,
-    /// Entries of this kind.
-    kind: Option<String>,
-    /// From this moment on.
-    since: Option<String>,
-    /// Up to this moment.
-    until: Option<String>,
-    /// At most so many.
-    limit: Option<usize>,
-}
-
-/// What was decided and why, the newest first.
-#[utoipa::path(get, path = "/journal", tag = "status", params(JournalQuery),
-    responses((status = 200, body = Vec<JournalEntry>), (status = 422, body = Failure)))]
-pub(super) async fn get_journal(
-    State(api): State<Api>,
-    Params(query): Params<JournalQuery>,
-) -> Result<Json<Vec<JournalEntry>>, Problem> {
-    let since = moment("since", query.since.as_deref())?.unwrap_or(Time::ZERO);
-    let until = moment("until", query.until.as_deref())?.unwrap_or(Time::NEVER);
-    let picture = api.picture();
-    let wanted = picture.journal.iter().rev().filter(|entry| since <= entry.at && entry.at <= until);
-    let wanted = wanted.map(|entry| JournalEntry::from(&**entry)).filter(|entry| {
-        let subject = &entry.subject;
-        let named = |said: &str, kind: &str| {
-            let id = subject.id.as_deref().unwrap_or_default();
-            let by_id = said.len() >= 12 && id.starts_with(said);
-            subject.kind == kind && (subject.name.as_deref() == Some(said) || by_id)
-        };
-        let containers = ["engine", "container"];
-        query.engine.as_deref().is_none_or(|engine| containers.iter().any(|kind| named(engine, kind)))
-            && query.vpn.as_deref().is_none_or(|vpn| named(vpn, "vpn"))
-            && query.kind.as_deref().is_none_or(|kind| entry.kind == kind)
-    });
-    Ok(Json(wanted.take(query.limit.unwrap_or(JOURNAL_DEFAULT)).collect()))
-}
-
-#[derive(Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
 pub(super) struct TailQuery {
     /// The last so many lines.
     tail: Option<u32>,
 }
 
-/// The last lines that an engine's container has printed. The only route that waits for Docker: 2 s at most.
+/// What Docker says, if it says so in time.
+async fn docker_said<T>(answer: impl Future<Output = Result<T, runtime::Failure>>) -> Result<T, Problem> {
+    match tokio::time::timeout(LOGS_TIMEOUT, answer).await {
+        Ok(Ok(said)) => Ok(said),
+        Ok(Err(runtime::Failure::Refused(refusal))) => {
+            Err(Problem::new(StatusCode::BAD_GATEWAY, format!("Docker refused: {refusal}")))
+        }
+        Ok(Err(runtime::Failure::Unknown(_))) | Err(_) => {
+            Err(Problem::unavailable("Docker does not answer; try again when it does"))
+        }
+    }
+}
+
+/// What an engine's container takes of the machine. It is measured for half a second; waits for Docker 2 s at most.
+#[utoipa::path(get, path = "/engines/{id}/usage", tag = "engines",
+    params(("id" = String, Path, description = "Id, the beginning of it from 12 digits on, or name")),
+    responses((status = 200, body = EngineUsage), (status = 404, body = Failure), (status = 503, body = Failure)))]
+pub(super) async fn get_engine_usage(
+    State(api): State<Api>,
+    Id(id): Id,
+) -> Result<Json<EngineUsage>, Problem> {
+    let engine = engine_meant(&api.picture().snapshot, &id).map(|view| view.container_id);
+    let engine = engine.ok_or_else(|| no_engine(&id))?;
+    Ok(Json(docker_said((api.parts.usage)(engine)).await?.into()))
+}
+
+/// The last lines that an engine's container has printed. It waits for Docker 2 s at most.
 #[utoipa::path(get, path = "/engines/{id}/logs", tag = "engines",
     params(("id" = String, Path, description = "Id, the beginning of it from 12 digits on, or name"),
         TailQuery),
@@ -333,16 +245,7 @@ pub(super) async fn get_engine_logs(
     let engine = engine_meant(&api.picture().snapshot, &id).map(|view| view.container_id);
     let engine = engine.ok_or_else(|| no_engine(&id))?;
     let tail = query.tail.unwrap_or(TAIL_DEFAULT).min(TAIL_MAX);
-    let reading = (api.parts.logs)(engine, tail);
-    let text = match tokio::time::timeout(LOGS_TIMEOUT, reading).await {
-        Ok(Ok(text)) => text,
-        Ok(Err(runtime::Failure::Refused(refusal))) => {
-            return Err(Problem::new(StatusCode::BAD_GATEWAY, format!("Docker refused: {refusal}")));
-        }
-        Ok(Err(runtime::Failure::Unknown(_))) | Err(_) => {
-            return Err(Problem::unavailable("Docker does not answer; try again when it does"));
-        }
-    };
+    let text = docker_said((api.parts.logs)(engine, tail)).await?;
     let kept = text.slice(text.len().saturating_sub(LOGS_MAX_BYTES)..);
     let mut response = Response::new(Body::from(kept));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));

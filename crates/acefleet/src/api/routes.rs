@@ -5,11 +5,15 @@
 
 use super::error::{unknown_route, wrong_method};
 use super::extract::BODY_MAX_BYTES;
-use super::{Api, announce, ask, auth, events, guard, hook, pages, provision, read};
+use super::{
+    Api, announce, ask, auth, events, guard, hook, log_level, pages, panel, past, playlist, provision, read,
+    report, trends, watch, watch_hls,
+};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::from_fn_with_state;
+use axum::routing::get;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
@@ -22,6 +26,8 @@ use utoipa_axum::routes;
 
 /// Where everything is found a second time, and operations alone.
 const PREFIX: &str = "/api/v1";
+/// Where the demo's routes are.
+const DEMO: &str = "/demo";
 /// The names of the keys in the document.
 const API_KEY: &str = "api_key";
 const HOOK_TOKEN: &str = "hook_token";
@@ -31,19 +37,31 @@ fn open() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(read::get_engines))
         .routes(routes!(read::get_engine))
-        .routes(routes!(read::get_streams))
-        .routes(routes!(read::get_stream_stats))
+        .routes(routes!(past::get_streams))
+        .routes(routes!(past::get_stream_stats))
         .routes(routes!(read::get_vpn_status))
         .routes(routes!(read::get_vpn_public_ip))
         .routes(routes!(read::get_status))
         .routes(routes!(read::get_health_status))
-        .routes(routes!(read::get_journal))
+        .routes(routes!(past::get_journal))
+        .routes(routes!(past::get_states))
         .routes(routes!(events::get_events))
         .routes(routes!(pages::get_healthz))
         .routes(routes!(pages::get_readyz))
         .routes(routes!(pages::get_metrics))
         .routes(routes!(pages::get_openapi))
-        .routes(routes!(pages::get_panel))
+        .routes(routes!(trends::get_trends))
+        .routes(routes!(panel::get_panel))
+        .routes(routes!(panel::get_panel_page))
+        .routes(routes!(panel::get_panel_file))
+        .routes(routes!(watch::get_stream))
+        .routes(routes!(watch::get_watch_status))
+        .routes(routes!(watch_hls::get_manifest))
+        .routes(routes!(watch_hls::get_playlist))
+        .routes(routes!(watch_hls::get_segment))
+        .routes(routes!(watch::get_channels))
+        .routes(routes!(playlist::get_modified, playlist::modify))
+        .routes(routes!(playlist::get_channels))
 }
 
 /// Routes that need the key.
@@ -52,6 +70,8 @@ fn keyed() -> OpenApiRouter<Api> {
         .routes(routes!(read::get_container, ask::delete_container))
         .routes(routes!(read::get_by_label))
         .routes(routes!(read::get_engine_logs))
+        .routes(routes!(read::get_engine_usage))
+        .routes(routes!(pages::get_settings))
         .routes(routes!(provision::provision_engine))
         .routes(routes!(provision::provision_other))
         .routes(routes!(ask::scale))
@@ -64,6 +84,8 @@ fn keyed() -> OpenApiRouter<Api> {
 /// Routes that need the key and are found under the prefix alone.
 fn operations() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
+        .routes(routes!(report::get_report))
+        .routes(routes!(log_level::get_log_level, log_level::put_log_level))
         .routes(routes!(ask::drain_engine))
         .routes(routes!(ask::undrain_engine))
         .routes(routes!(ask::replace_engine))
@@ -94,6 +116,13 @@ impl More {
     pub fn none() -> Self {
         Self { open: OpenApiRouter::new(), keyed: OpenApiRouter::new() }
     }
+
+    /// Whether faults can be made: those that may are routes of the demo.
+    pub(super) fn makes_faults(&self) -> bool {
+        let paths =
+            self.keyed.get_openapi().paths.paths.keys().chain(self.open.get_openapi().paths.paths.keys());
+        paths.into_iter().any(|path| path.starts_with(DEMO))
+    }
 }
 
 /// Every route, with what surrounds it.
@@ -105,6 +134,8 @@ pub fn router(api: &Api) -> Router {
     let More { open: more_open, keyed: more_keyed } = api.parts.more.clone();
     let everywhere =
         open().merge(more_open).split_for_parts().0.merge(locked(keyed().merge(more_keyed))).merge(hooks);
+    // As engines answer there, too.
+    let everywhere = everywhere.route("/ace/getstream/", get(watch::get_stream));
     let routes = everywhere.clone().nest(PREFIX, everywhere.merge(locked(operations())));
     let routes = routes
         .fallback(unknown_route)
@@ -128,7 +159,7 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
     } else {
         AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
     };
-    let methods = [Method::GET, Method::POST, Method::DELETE];
+    let methods = [Method::GET, Method::POST, Method::PUT, Method::DELETE];
     let headers = [header::AUTHORIZATION, header::CONTENT_TYPE];
     Some(CorsLayer::new().allow_origin(allowed).allow_methods(methods).allow_headers(headers))
 }

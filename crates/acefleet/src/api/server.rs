@@ -2,11 +2,17 @@
 
 use super::events::tell_changes;
 use super::patience::Patience;
+use super::trends;
 use super::{Api, Parts, router};
+use crate::proxy::Connection;
 use axum::Router;
+use control::policy::streams::VIEWERS_MAX;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use socket2::SockRef;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,9 +22,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
 
-/// Connections at the same time; beyond it, callers are told to come again.
-pub const CONNECTIONS_MAX: usize = 512;
+/// Connections at the same time, as many viewers among them as there may be; beyond it, callers are told to come again.
+pub const CONNECTIONS_MAX: usize = 512 + VIEWERS_MAX;
 /// Connections that are being told to come again; beyond it, they are closed without a word.
 const TURNED_AWAY_MAX: usize = 64;
 /// For how long a caller is told to come again before it is left.
@@ -29,6 +36,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(25);
 const HEADERS_MAX: usize = 64;
 /// The longest head of a request.
 const HEAD_MAX_BYTES: usize = 32 * 1024;
+/// What is kept for a connection without having been sent.
+const UNSENT_MAX_BYTES: u32 = 128 * 1024;
 /// After a failure to accept, others are given time to close what they have open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long what is being answered may take at the end.
@@ -42,13 +51,14 @@ pub async fn serve(listener: TcpListener, parts: Parts, shutdown: CancellationTo
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
     let telling = tokio::spawn(tell_changes(api.clone()));
+    let counting = tokio::spawn(trends::count(api.clone()));
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
             accepted = listener.accept() => accepted,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, client) = match accepted {
+            Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "no connection can be accepted; are too many files open?");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -56,14 +66,16 @@ pub async fn serve(listener: TcpListener, parts: Parts, shutdown: CancellationTo
             }
         };
         if let Ok(place) = places.clone().try_acquire_owned() {
-            connections.spawn(attend(stream, router.clone(), api.changes.over().clone(), place));
+            connections.spawn(attend(stream, client, router.clone(), api.changes.over().clone(), place));
         } else if let Ok(place) = turned_away.clone().try_acquire_owned() {
             connections.spawn(turn_away(stream, place));
         }
     }
     drop(listener);
     api.changes.end();
+    api.parts.proxy.end();
     telling.abort();
+    counting.abort();
     connections.close();
     if tokio::time::timeout(END_TIMEOUT, connections.wait()).await.is_err() {
         tracing::warn!("some requests were not answered before the end");
@@ -71,18 +83,34 @@ pub async fn serve(listener: TcpListener, parts: Parts, shutdown: CancellationTo
 }
 
 /// One connection, to its end.
-async fn attend(stream: TcpStream, router: Router, over: CancellationToken, place: OwnedSemaphorePermit) {
+async fn attend(
+    stream: TcpStream,
+    client: SocketAddr,
+    router: Router,
+    over: CancellationToken,
+    place: OwnedSemaphorePermit,
+) {
     // Answers are small and whole; waiting for more to send would only delay them.
     let _only_slower = stream.set_nodelay(true);
+    // Whoever reads slowly falls back in his channel's buffer, which he shares, and not in one of the kernel's own.
+    let _only_dearer = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_MAX_BYTES);
+    let seat = Connection { client: Some(client), cut: CancellationToken::new() };
+    let cut = seat.cut.clone();
+    let service = router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(seat.clone());
+        request
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_MAX_BYTES)
-        .serve_connection(TokioIo::new(Patience::with(stream)), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(Patience::with(stream)), TowerToHyperService::new(service));
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,
+        // A viewer who takes nothing; what is still to be written is not waited for.
+        () = cut.cancelled() => Ok(()),
         () = over.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await

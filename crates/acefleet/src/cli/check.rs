@@ -101,6 +101,13 @@ fn tell_plan(settings: &Settings, report: &mut Report) {
         [] => report.ok("browsers may use the API from its own pages alone"),
         origins => report.ok(format!("browsers may use the API from {}", shown(&origins.join(", ")))),
     }
+    match &settings.notify.targets[..] {
+        [] => report.ok("nobody is told when something is wrong; NOTIFY_URLS says whom to tell"),
+        targets => {
+            let targets: Vec<String> = targets.iter().map(ToString::to_string).collect();
+            report.ok(format!("told when something is wrong: {}", shown(&targets.join(", "))));
+        }
+    }
     match &api.provision_images[..] {
         [] => report.ok("callers may start engines, and no other image"),
         images => report.ok(format!("callers may start engines, and {}", shown(&images.join(", ")))),

@@ -3,13 +3,17 @@
 //! What is wrong with settings or with the command line itself ends with exit code 64, before anything is
 //! done.
 
+pub mod bug_report;
 pub mod check;
+pub mod demo;
 mod flags;
+pub mod notify;
 pub mod report;
 pub mod status;
 mod table;
 #[cfg(test)]
 mod tests;
+mod why;
 
 use crate::settings::{self, Problem, Settings, Sources};
 use clap::{Args, Parser, Subcommand};
@@ -36,12 +40,24 @@ pub struct Cli {
 pub enum Command {
     /// Runs the orchestrator on Docker
     Serve(Given),
+    /// Runs it on stand-ins inside this process, to be looked at and broken on purpose; needs nothing, leaves nothing
+    Demo(demo::DemoArgs),
     /// Says what serve would do with these settings, and tries Docker and each VPN; changes nothing
-    Check(Given),
+    Check(CheckArgs),
     /// Shows the VPNs, engines and streams of a running acefleet
     Status(StatusArgs),
+    /// Writes one file for a bug report: settings without secrets, state, journal, log and metrics
+    Report(ReportArgs),
     /// Prints the OpenAPI document of the API
-    Openapi,
+    Openapi(OpenapiArgs),
+}
+
+/// What `openapi` is told.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct OpenapiArgs {
+    /// That of the demo, with the routes by which things are broken
+    #[arg(long)]
+    pub demo: bool,
 }
 
 /// Where settings come from, beside the environment.
@@ -54,6 +70,17 @@ pub struct Given {
     flags: Flags,
 }
 
+/// What `check` is told.
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// Sends a test message to each receiver in NOTIFY_URLS, says what each answered, and checks nothing else
+    #[arg(long)]
+    pub notify: bool,
+    /// Where settings come from.
+    #[command(flatten)]
+    pub given: Given,
+}
+
 /// What `status` is told.
 #[derive(Args, Clone, Debug)]
 pub struct StatusArgs {
@@ -63,12 +90,34 @@ pub struct StatusArgs {
     /// Looks again each second, until Ctrl-C
     #[arg(long)]
     pub watch: bool,
+    /// Tells the story of one engine, VPN or stream: what happened to it, why, and what comes next
+    #[arg(long, value_name = "NAME", conflicts_with = "watch")]
+    pub why: Option<String>,
     /// Prints what the API answers, as one JSON document
     #[arg(long)]
     pub json: bool,
     /// Where settings come from.
     #[command(flatten)]
     pub given: Given,
+}
+
+/// What `report` is told.
+#[derive(Args, Clone, Debug)]
+pub struct ReportArgs {
+    /// Where acefleet answers; otherwise on this machine, on APP_PORT
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// The file to write, or - to print; otherwise acefleet-report-TIME.txt in the working folder
+    #[arg(long, value_name = "PATH")]
+    pub out: Option<PathBuf>,
+    /// Where settings come from.
+    #[command(flatten)]
+    pub given: Given,
+}
+
+/// Where a running acefleet is asked.
+fn whom(url: Option<&str>, settings: &Settings) -> String {
+    url.map_or_else(|| format!("http://127.0.0.1:{}", settings.app_port), str::to_owned)
 }
 
 /// Everything that is wrong with the settings.

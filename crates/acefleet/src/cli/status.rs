@@ -3,11 +3,12 @@
 //! It asks and shows. What it shows may have been named by anybody, so nothing of it reaches the terminal
 //! unescaped.
 
-use super::StatusArgs;
 use super::table::{cut, number, table, text};
+use super::{StatusArgs, why};
 use crate::http::{self, Request};
 use crate::settings::Settings;
 use crate::settings::words::shown;
+use bytes::Bytes;
 use hyper::header::{AUTHORIZATION, HeaderValue};
 use serde::Deserialize;
 use serde_json::Value;
@@ -63,12 +64,19 @@ pub enum Failure {
         /// What it answered.
         what: String,
     },
+    /// Nobody there has this name.
+    #[error("there is nothing called '{name}', and the journal knows of none; there are:{there_are}")]
+    Nobody {
+        /// Who was asked for.
+        name: String,
+        /// Who there is.
+        there_are: String,
+    },
 }
 
 /// Shows what is, once or again and again. Ends with 0 if it could be shown.
 pub async fn status(arguments: &StatusArgs, settings: &Settings) -> ExitCode {
-    let own = format!("http://127.0.0.1:{}", settings.app_port);
-    let asked = match Asked::new(arguments.url.as_deref().unwrap_or(&own), settings) {
+    let asked = match Asked::new(&super::whom(arguments.url.as_deref(), settings), settings) {
         Ok(asked) => asked,
         Err(failure) => {
             eprintln!("{failure}");
@@ -86,7 +94,11 @@ pub async fn status(arguments: &StatusArgs, settings: &Settings) -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    match asked.look().await.and_then(|seen| asked.page(&seen, arguments.json)) {
+    let page = match &arguments.why {
+        Some(name) => why::tell(&asked, name, arguments.json).await,
+        None => asked.look().await.and_then(|seen| asked.page(&seen, arguments.json)),
+    };
+    match page {
         Ok(page) => super::print(&page),
         Err(failure) => {
             eprintln!("{failure}");
@@ -151,7 +163,26 @@ impl Asked {
         Ok([whole, vpns, engines, streams])
     }
 
-    async fn ask(&self, path: &str) -> Result<Value, Failure> {
+    /// Asks for a list.
+    pub(super) async fn ask_list(&self, path: &str) -> Result<Vec<Value>, Failure> {
+        match self.ask(path).await? {
+            Value::Array(list) => Ok(list),
+            _other => Err(self.stranger(format!("no list from {path}"))),
+        }
+    }
+
+    pub(super) async fn ask(&self, path: &str) -> Result<Value, Failure> {
+        let body = self.fetch(path).await?;
+        serde_json::from_slice(&body).map_err(|_| self.stranger(format!("no JSON from {path}")))
+    }
+
+    /// An answer that is no JSON.
+    pub(super) async fn text(&self, path: &str) -> Result<String, Failure> {
+        let body = self.fetch(path).await?;
+        String::from_utf8(body.into()).map_err(|_| self.stranger(format!("no text from {path}")))
+    }
+
+    async fn fetch(&self, path: &str) -> Result<Bytes, Failure> {
         let silent = |why: String| Failure::Silent { url: self.url.clone(), why };
         let call = async {
             let (host, port) = &self.address;
@@ -165,14 +196,13 @@ impl Asked {
         let answer =
             answer.unwrap_or_else(|_| Err(silent(format!("nothing within {} s", ANSWER_MAX.as_secs()))))?;
         match answer.status {
-            200 => serde_json::from_slice(&answer.body)
-                .map_err(|_| self.stranger(format!("no JSON from {path}"))),
+            200 => Ok(answer.body),
             401 | 403 => Err(Failure::Key { url: self.url.clone() }),
             status => Err(self.stranger(format!("{status} from {path}"))),
         }
     }
 
-    fn stranger(&self, what: String) -> Failure {
+    pub(super) fn stranger(&self, what: String) -> Failure {
         Failure::Stranger { url: self.url.clone(), what }
     }
 

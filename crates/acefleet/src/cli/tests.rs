@@ -19,9 +19,11 @@ fn parsed(line: &str) -> Result<Cli, clap::Error> {
 
 fn flags(line: &str) -> BTreeMap<String, String> {
     match parsed(line).expect("this line can be read").command {
-        Command::Serve(given) | Command::Check(given) => given.flags.given(),
+        Command::Serve(given) => given.flags.given(),
+        Command::Check(check) => check.given.flags.given(),
+        Command::Report(report) => report.given.flags.given(),
         Command::Status(status) => status.given.flags.given(),
-        Command::Openapi => BTreeMap::new(),
+        Command::Demo(_) | Command::Openapi(_) => BTreeMap::new(),
     }
 }
 
@@ -32,7 +34,7 @@ fn the_command_line_is_free_of_contradictions() {
 
 #[test]
 fn every_setting_and_every_file_of_a_secret_is_a_flag_of_every_command_that_reads_settings() {
-    for command in ["serve", "check", "status"] {
+    for command in ["serve", "check", "status", "report"] {
         let all: String =
             settings::names().map(|name| format!(" --{} 7", settings::flag_of(&name))).collect();
         let given = flags(&format!("acefleet {command}{all}"));

@@ -12,13 +12,14 @@ mod p2p;
 mod pull;
 mod read;
 mod refusal;
-mod tls;
+pub(crate) mod tls;
+mod usage;
 mod write;
 
 pub use pull::{Progress, Pulling};
 pub use write::creation;
 
-use crate::runtime::{Failure, Inspected, Ran, Runtime, Spec, Told};
+use crate::runtime::{Failure, Inspected, Ran, Runtime, Spec, Told, Usage};
 use crate::settings::DockerHost;
 use bytes::{Buf, Bytes, BytesMut};
 use control::command::Target;
@@ -283,6 +284,10 @@ impl Runtime for Docker {
             }
         }
         Ok(kept.freeze())
+    }
+
+    async fn usage(&self, id: ContainerId) -> Result<Usage, Failure> {
+        usage::of(self, id).await
     }
 
     fn notes(&self) -> Vec<String> {

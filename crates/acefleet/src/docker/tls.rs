@@ -39,7 +39,7 @@ pub(super) fn connector(folder: &Path, verify: bool) -> Result<TlsConnector, Str
 }
 
 /// The name that the other side's certificate has to carry: the host of `host:port`.
-pub(super) fn server_name(address: &str) -> Result<ServerName<'static>, String> {
+pub(crate) fn server_name(address: &str) -> Result<ServerName<'static>, String> {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
     let host = host.trim_start_matches('[').trim_end_matches(']');
     ServerName::try_from(host.to_owned())
@@ -54,15 +54,13 @@ fn authorities(path: &Path) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+/// The certificates in a file.
+pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match read {
         Ok(found) if found.is_empty() => Err(format!("{} holds no certificate", path.display())),
         Ok(found) => Ok(found),
-        Err(error) => Err(format!(
-            "{} cannot be read: {error}; DOCKER_CERT_PATH has to name its folder",
-            path.display()
-        )),
+        Err(error) => Err(format!("{} cannot be read: {error}", path.display())),
     }
 }
 

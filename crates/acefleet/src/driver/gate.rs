@@ -3,10 +3,10 @@
 //! Whoever reads, reads the latest picture and waits for nobody. Whoever asks for a change is answered once, after
 //! the picture that shows its acceptance.
 
+use crate::journal::Numbered;
 use arc_swap::ArcSwap;
 use control::Snapshot;
 use control::ids::VpnId;
-use control::journal::Entry;
 use control::request::{Reply, Request};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -22,11 +22,24 @@ pub struct Picture {
     /// Counted up with each picture in which something has changed.
     pub number: u64,
     /// The latest entries of the journal, the oldest first.
-    pub journal: Arc<Vec<Arc<Entry>>>,
+    pub journal: Arc<Vec<Arc<Numbered>>>,
     /// What people should know of the runtime.
     pub notes: Vec<String>,
     /// Answers that many ask for, written once for each picture.
     pub written: Written,
+}
+
+impl Picture {
+    /// The number of the latest entry of the journal; zero if there is none yet.
+    pub fn newest_entry(&self) -> u64 {
+        self.journal.last().map_or(0, |entry| entry.id)
+    }
+
+    /// Entries of the journal that an earlier picture does not have; without one, all of them.
+    pub fn written_since(&self, before: Option<&Self>) -> &[Arc<Numbered>] {
+        let known = before.map_or(0, Self::newest_entry);
+        &self.journal[self.journal.partition_point(|entry| entry.id <= known)..]
+    }
 }
 
 /// Answers that many ask for, written when the first one asks.

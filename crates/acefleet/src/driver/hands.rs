@@ -4,9 +4,10 @@
 
 use crate::compose::Composer;
 use crate::dial::{self, Ways, Whom};
-use crate::engine::Engines;
+use crate::engine::{Engines, Session};
 use crate::gluetun::Gluetun;
 use crate::metrics::{CameOut, Meters};
+use crate::proxy::{Proxy, Source};
 use crate::runtime::{Failure, Runtime, carried};
 use control::command::{Address, Question, Target};
 use control::event::{Outcome, Refusal, Report, Silence};
@@ -36,16 +37,18 @@ pub struct Hands<R> {
     pub composer: Composer,
     /// The VPNs' containers, in configuration order.
     pub vpns: Vec<Name>,
+    /// What reads sessions.
+    pub proxy: Arc<Proxy>,
     /// What is counted.
     pub meters: Arc<Meters>,
 }
 
 impl<R: Runtime> Hands<R> {
-    /// Carries a command out.
-    pub async fn carry_out(&self, command: &Command) -> Outcome {
+    /// Carries out a command of the core of this build.
+    pub async fn carry_out(&self, build: u64, command: &Command) -> Outcome {
         let began = Instant::now();
         // A command has an end even if an adapter breaks.
-        let act = AssertUnwindSafe(timeout(command.timeout, self.act(command))).catch_unwind();
+        let act = AssertUnwindSafe(timeout(command.timeout, self.act(build, command))).catch_unwind();
         let outcome = match act.await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Outcome::Unknown(Silence::TimedOut),
@@ -86,7 +89,7 @@ impl<R: Runtime> Hands<R> {
         }
     }
 
-    async fn act(&self, command: &Command) -> Outcome {
+    async fn act(&self, build: u64, command: &Command) -> Outcome {
         let runtime = &self.runtime;
         match &command.action {
             Action::Ping => reported(runtime.ping().await, |()| Report::Pong),
@@ -112,12 +115,16 @@ impl<R: Runtime> Hands<R> {
             }
             Action::Ask { vpn, question } => self.gluetun.ask(self.vpn(*vpn), *question).await,
             Action::Tell { vpn, order } => self.gluetun.tell(self.vpn(*vpn), *order).await,
-            Action::Open { at, content, .. } => {
-                let opened = self.engines.open(&self.whom(*at), content, &command.op.to_string()).await;
-                opened.map_or_else(
-                    |outcome| outcome,
-                    |session| Outcome::Done(Report::Opened(Box::new(session.opened))),
-                )
+            Action::Open { session, at, content } => {
+                let whom = self.whom(*at);
+                match self.engines.open(&whom, content, &command.op.to_string()).await {
+                    // Before the core hears of it, because then it routes viewers there.
+                    Ok(opened) => {
+                        self.proxy.opened(build, *session, source(at.engine, whom, &opened));
+                        Outcome::Done(Report::Opened(Box::new(opened.opened)))
+                    }
+                    Err(outcome) => outcome,
+                }
             }
             Action::AskSession { at, path } => self.engines.session(&self.whom(*at), path).await,
             Action::Close { at, path } => self.engines.close(&self.whom(*at), path).await,
@@ -169,6 +176,19 @@ impl<R: Runtime> Hands<R> {
 
     fn vpn(&self, vpn: VpnId) -> &Name {
         &self.vpns[vpn.index()]
+    }
+}
+
+/// Where a session is read.
+fn source(engine: ContainerId, whom: Whom, session: &Session) -> Source {
+    Source {
+        engine,
+        whom,
+        path: session.playback_path.clone(),
+        infohash: session.infohash.clone(),
+        playback_session_id: session.opened.playback_session_id.clone(),
+        stat_path: session.opened.stat_path.clone(),
+        is_live: session.opened.is_live,
     }
 }
 

@@ -38,6 +38,8 @@ pub use hands::Hands;
 
 /// Notices of the event stream that may wait for the loop.
 const NOTICES_WAITING_MAX: usize = 1_024;
+/// So much the core is told of viewers before others are heard.
+const NEWS_AT_ONCE_MAX: usize = 64;
 /// A core that breaks again within this time waits as long before it is built once more.
 const REBUILD_PAUSE: Duration = Duration::from_secs(1);
 /// The runtime listens for ever by itself; if it ends all the same, it is begun again after so long.
@@ -138,6 +140,7 @@ impl<R: Runtime> Driver<R> {
     pub async fn run(mut self, stop: CancellationToken) {
         let (tell, mut told) = mpsc::channel(NOTICES_WAITING_MAX);
         let listener = tokio::spawn(listen(self.parts.clone(), tell));
+        self.parts.hands.proxy.begin(self.builds);
         self.ask_store();
         self.step(Event::Woken);
         while !self.has_left() {
@@ -154,6 +157,7 @@ impl<R: Runtime> Driver<R> {
                 }
                 Some(told) = told.recv() => self.hear(told),
                 Some(incoming) = self.incoming.recv() => self.admit(incoming),
+                () = self.parts.hands.proxy.has_news() => self.hear_viewers(),
                 () = sleep_until(self.clock.instant(wakeup)) => self.step(Event::Woken),
                 () = stop.cancelled(), if self.leaving_until.is_none() => self.leave(),
             }
@@ -176,6 +180,17 @@ impl<R: Runtime> Driver<R> {
                 }
                 self.step(Event::Docker(notice));
             }
+        }
+    }
+
+    /// Tells the core what the data plane has to tell; a new core is told anew.
+    fn hear_viewers(&mut self) {
+        for _ in 0..NEWS_AT_ONCE_MAX {
+            if self.untold.is_some() {
+                return;
+            }
+            let Some(event) = self.parts.hands.proxy.next_news() else { return };
+            self.step(event);
         }
     }
 
@@ -202,13 +217,15 @@ impl<R: Runtime> Driver<R> {
     /// carried out. Whatever is asked of the core is asked in here: it may break at any of it.
     fn guarded(&mut self, kind: &'static str, which: Which, act: impl FnOnce(&mut Control, Time)) {
         let now = self.clock.now();
-        let (core, pictures, runtime) = (&mut self.core, &mut self.pictures, &self.parts.hands.runtime);
+        let (core, pictures) = (&mut self.core, &mut self.pictures);
+        let (runtime, store) = (&self.parts.hands.runtime, &self.parts.store);
+        let notes = || runtime.notes().into_iter().chain(store.trouble()).collect();
         let stepped = catch_unwind(AssertUnwindSafe(|| {
             act(core, now);
             let messages: Vec<Message> = std::iter::from_fn(|| core.poll_message()).collect();
             let commands: Vec<Command> = std::iter::from_fn(|| core.poll_command()).collect();
             // Whoever is answered finds in the picture what he was answered.
-            pictures.take(core, now, !messages.is_empty(), || runtime.notes());
+            pictures.take(core, now, !messages.is_empty(), store.newest_entry(), notes);
             // Before the first complete look the core does not know what there is to keep.
             let announced = core.is_ready().then(|| core.announced());
             let wakeup = core.next_wakeup().map_or(Time::NEVER, |(at, _)| at);
@@ -236,7 +253,7 @@ impl<R: Runtime> Driver<R> {
         for command in said.commands {
             let (parts, finish, build) = (self.parts.clone(), self.finish.clone(), self.builds);
             tokio::spawn(async move {
-                let outcome = parts.hands.carry_out(&command).await;
+                let outcome = parts.hands.carry_out(build, &command).await;
                 // Nobody listens any more when the program ends.
                 drop(finish.send((build, Event::Finished { op: command.op, outcome })));
             });
@@ -251,8 +268,9 @@ impl<R: Runtime> Driver<R> {
                     drop(answer.send(reply));
                 }
             }
-            // There are no viewers of our own yet, so there is nobody to be routed.
-            Message::Route { .. } | Message::Refuse { .. } | Message::Release(_) => {}
+            Message::Route { .. } | Message::Refuse { .. } | Message::Release(_) => {
+                self.parts.hands.proxy.hear(self.builds, message);
+            }
         }
     }
 
@@ -287,6 +305,7 @@ impl<R: Runtime> Driver<R> {
         if before.is_some_and(|before| self.clock.now().since(*before) < REBUILD_PAUSE) {
             sleep(REBUILD_PAUSE).await;
         }
+        self.parts.hands.proxy.begin(self.builds);
         self.ask_store();
         self.step(rebuilt);
         if self.leaving_until.is_some() && self.untold.is_none() {

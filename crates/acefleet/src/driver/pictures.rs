@@ -3,9 +3,10 @@
 //! New entries of the journal are logged here, once each: the log and `/journal` say the same.
 
 use super::gate::{Picture, Written};
+use crate::journal::{Numbered, Numbers};
 use crate::log::OneLine;
 use arc_swap::ArcSwap;
-use control::journal::{ENTRIES_KEPT, Entry};
+use control::journal::ENTRIES_KEPT;
 use control::{Control, Time};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,8 +27,9 @@ pub(super) struct Pictures {
     revision: u64,
     /// Entries of the present core's journal that are in `journal`.
     journalled: u64,
-    entries: VecDeque<Arc<Entry>>,
-    journal: Arc<Vec<Arc<Entry>>>,
+    numbers: Numbers,
+    entries: VecDeque<Arc<Numbered>>,
+    journal: Arc<Vec<Arc<Numbered>>>,
 }
 
 impl Pictures {
@@ -52,18 +54,21 @@ impl Pictures {
             taken_at,
             revision: 0,
             journalled: 0,
+            numbers: Numbers::default(),
             entries: VecDeque::new(),
             journal,
         };
         (pictures, picture, heard)
     }
 
-    /// Publishes what the core shows now, if that may differ from what was published last.
+    /// Publishes what the core shows now, if that may differ from what was published last. `newest` is the greatest
+    /// number that an entry of the journal had in an earlier life.
     pub(super) fn take(
         &mut self,
         core: &Control,
         now: Time,
         answers: bool,
+        newest: u64,
         notes: impl FnOnce() -> Vec<String>,
     ) {
         let decided = core.revision() != self.revision;
@@ -73,7 +78,7 @@ impl Pictures {
         }
         let (snapshot, notes) = (core.snapshot(), notes());
         if written {
-            self.read_journal(core);
+            self.read_journal(core, newest);
         }
         self.revision = core.revision();
         self.taken_at = now;
@@ -95,10 +100,11 @@ impl Pictures {
         self.revision = 0;
     }
 
-    fn read_journal(&mut self, core: &Control) {
+    fn read_journal(&mut self, core: &Control, newest: u64) {
         for entry in core.journal().since(self.journalled) {
             info!(target: "acefleet::journal", "{}", OneLine(entry));
-            self.entries.push_back(Arc::new(entry.clone()));
+            let id = self.numbers.next(entry.at, newest);
+            self.entries.push_back(Arc::new(Numbered { id, entry: entry.clone() }));
         }
         let superfluous = self.entries.len().saturating_sub(ENTRIES_KEPT);
         self.entries.drain(..superfluous);

@@ -7,7 +7,7 @@ use crate::compose::Composer;
 use crate::dial::{DockerDns, Place, Ways};
 use crate::engine::Engines;
 use crate::gluetun::Gluetun;
-use crate::runtime::{Failure, Inspected, Ran, Spec};
+use crate::runtime::{Failure, Inspected, Ran, Spec, Usage};
 use crate::settings::{EngineSettings, GluetunAuth, GluetunSettings, Variant};
 use bytes::Bytes;
 use control::command::Target;
@@ -50,6 +50,9 @@ impl Runtime for Bare {
     async fn logs(&self, _: ContainerId, _: u32, _: usize) -> Result<Bytes, Failure> {
         Err(Failure::Refused(Refusal::NoSuchContainer))
     }
+    async fn usage(&self, _: ContainerId) -> Result<Usage, Failure> {
+        Err(Failure::Refused(Refusal::NoSuchContainer))
+    }
     async fn tell(&self, to: mpsc::Sender<Told>) {
         drop(to.send(Told::Opened).await);
         std::future::pending::<()>().await;
@@ -81,6 +84,12 @@ fn run() -> Running {
         engines: Engines::new(ways.clone()),
         gluetun: Gluetun::new(gluetun, ways.clone()),
         composer: Composer::new(engine, vec![]),
+        proxy: crate::proxy::Proxy::new(
+            crate::settings::ProxySettings::default(),
+            None,
+            ways.clone(),
+            meters.proxy.clone(),
+        ),
         ways,
         vpns: vec![],
         meters: meters.clone(),
@@ -116,7 +125,7 @@ impl Running {
 }
 
 fn says(picture: &gate::Picture, words: &str) -> bool {
-    picture.journal.iter().any(|entry| entry.to_string().contains(words))
+    picture.journal.iter().any(|numbered| numbered.entry.to_string().contains(words))
 }
 
 #[tokio::test]

@@ -2,10 +2,11 @@
 //!
 //! Translation only. What a dock does is in `testbed::dock`.
 
-use crate::runtime::{Failure, Inspected, JoinedNetwork, Ran, Reach, Runtime, Spec, Told};
+use crate::runtime::{Failure, Inspected, JoinedNetwork, Ran, Reach, Runtime, Spec, Told, Usage};
 use bytes::Bytes;
 use control::command::Target;
 use control::docker::Listing;
+use control::event::Refusal;
 use control::ids::ContainerId;
 use std::time::Duration;
 use testbed::dock::{self, Api};
@@ -71,6 +72,12 @@ impl Runtime for Embedded {
         let lines = usize::try_from(tail).unwrap_or(usize::MAX);
         let printed = Bytes::from(self.api.logs(id, lines).await?);
         Ok(printed.slice(printed.len().saturating_sub(limit)..))
+    }
+
+    /// Its containers are tasks of one process: what each takes cannot be told.
+    async fn usage(&self, id: ContainerId) -> Result<Usage, Failure> {
+        let known = self.api.inspect(&Target::Id(id)).await?;
+        known.map(|_| Usage::default()).ok_or(Failure::Refused(Refusal::NoSuchContainer))
     }
 
     async fn tell(&self, to: mpsc::Sender<Told>) {

@@ -18,6 +18,8 @@ use tokio::time::timeout;
 const ANSWER_BYTES_MAX: usize = 256 * 1024;
 /// What an engine says of an error, cut off there.
 const WORDS_MAX: usize = 300;
+/// Longer than any infohash.
+const INFOHASH_MAX_BYTES: usize = 128;
 
 const STATUS: &str = "/server/api?api_version=3&method=get_status";
 const CONNECTION: &str = "/server/api?api_version=3&method=get_network_connection_status";
@@ -36,6 +38,8 @@ pub struct Session {
     pub opened: Opened,
     /// Path and query of its stream.
     pub playback_path: String,
+    /// What it plays, by the name that is the same however it was asked for.
+    pub infohash: Option<Arc<str>>,
 }
 
 /// Why an engine has given no good answer.
@@ -70,6 +74,8 @@ struct OpenedAnswer {
     stat_url: String,
     command_url: String,
     playback_session_id: String,
+    #[serde(default)]
+    infohash: Option<String>,
     #[serde(default)]
     is_live: Option<Value>,
 }
@@ -115,7 +121,10 @@ impl Engines {
                 command_path: tail(&answer.command_url)?.into(),
                 is_live: answer.is_live.as_ref().and_then(number).unwrap_or(1) != 0,
             };
-            Ok(Session { opened, playback_path: tail(&answer.playback_url)? })
+            let infohash =
+                answer.infohash.filter(|hash| !hash.is_empty() && hash.len() <= INFOHASH_MAX_BYTES);
+            let infohash = infohash.map(|hash| hash.to_ascii_lowercase().into());
+            Ok(Session { opened, playback_path: tail(&answer.playback_url)?, infohash })
         };
         session.await.map_err(|trouble: Trouble| trouble.into())
     }

@@ -1,6 +1,6 @@
 //! Numbers that a picture shows: those that dashboards know by the names of old, and our own.
 
-use crate::api::wire::engine::{is_offered, state_word};
+use crate::api::wire::engine::shown_state;
 use crate::api::wire::status::{count_health, count_healthy, count_live};
 use crate::api::wire::vpn::{health_word, is_connected};
 use crate::history::Totals;
@@ -191,7 +191,7 @@ fn ours(snapshot: &Snapshot) -> Vec<Number> {
     };
     let mut by_state: BTreeMap<&str, usize> = BTreeMap::new();
     for view in &snapshot.engines {
-        let state = if is_offered(snapshot, view) { "offered" } else { state_word(view.standing) };
+        let state = shown_state(snapshot, view);
         *by_state.entry(state).or_default() += 1;
     }
     let by_state = by_state.into_iter().map(|(state, number)| (state.to_owned(), count(number)));

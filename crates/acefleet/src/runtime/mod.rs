@@ -52,6 +52,17 @@ pub struct Reach {
     pub on_host: bool,
 }
 
+/// What a container takes of the machine; what is not measured is not told.
+#[derive(Clone, Copy, PartialEq, Default, Debug)]
+pub struct Usage {
+    /// Of one processor: 200 is two of them, all the time.
+    pub cpu_percent: Option<f64>,
+    /// Memory that it needs; what the kernel keeps of its files and could drop is not counted.
+    pub memory_bytes: Option<u64>,
+    /// The most memory that it may take; all there is, if nobody has set a limit.
+    pub memory_limit_bytes: Option<u64>,
+}
+
 /// A container to be created, ready to be written down for Docker.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Spec {
@@ -127,6 +138,8 @@ pub trait Runtime: Send + Sync + 'static {
         tail: u32,
         limit: usize,
     ) -> impl Future<Output = Result<Bytes, Failure>> + Send;
+    /// What a container takes of the machine just now.
+    fn usage(&self, id: ContainerId) -> impl Future<Output = Result<Usage, Failure>> + Send;
     /// What people should know of it now, a sentence each: why it does not answer, what it is waiting for.
     fn notes(&self) -> Vec<String> {
         Vec::new()

@@ -4,6 +4,7 @@
 use super::draft::{DockerWords, Draft};
 use super::read::Problem;
 use super::{DockerHost, GluetunAuth, Secret, Settings, Variant, VpnMode, table, vpns, words};
+use crate::notify::target::{TARGETS_MAX, Target};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -47,6 +48,8 @@ pub(super) fn assemble(
         Ok(auth) => settings.gluetun.auth = auth,
         Err(problem) => problems.push(problem),
     }
+    settings.notify.authorities = draft.ssl_cert_file.map(PathBuf::from);
+    settings.notify.targets = receivers(draft.notify_urls.as_ref(), problems);
     match docker_host(&draft.docker, home) {
         Ok(host) => settings.docker = host,
         Err(problem) => problems.push(problem),
@@ -75,6 +78,31 @@ fn warn_of_limits(settings: &Settings, warnings: &mut Vec<String>) {
             warnings.push(format!("{name}={least} is more than {limit} allows: {most} it is"));
         }
     }
+}
+
+/// Who is told when something is wrong. What is wrong with an address is said by its place: it is a secret itself.
+fn receivers(addresses: Option<&Secret>, problems: &mut Vec<Problem>) -> Vec<Target> {
+    const NAME: &str = "NOTIFY_URLS";
+    let Some(addresses) = addresses else { return Vec::new() };
+    let texts =
+        addresses.reveal().split([',', '\n', '\r', ' ']).map(str::trim).filter(|text| !text.is_empty());
+    let mut targets = Vec::new();
+    for (place, text) in texts.enumerate() {
+        match Target::parse(text) {
+            Ok(found) => targets.extend(found),
+            Err(unclear) => {
+                problems.push(Problem::new(
+                    format!("{NAME}, number {}", place + 1),
+                    unclear.what,
+                    unclear.fix,
+                ));
+            }
+        }
+    }
+    if targets.len() > TARGETS_MAX {
+        problems.push(Problem::new(NAME, format!("there are more than {TARGETS_MAX}"), "leave some out"));
+    }
+    targets
 }
 
 /// Whether a secret can be sent as a header's value, and comes out as it went in.

@@ -2,9 +2,10 @@
 //! together.
 
 use super::{
-    ApiSettings, DockerHost, EngineSettings, GluetunAuth, GluetunSettings, LogSettings, Secret, Settings,
-    StoreSettings, Variant, VpnMode,
+    ApiSettings, DockerHost, EngineSettings, GluetunAuth, GluetunSettings, LogSettings, NotifySettings,
+    PlaylistSettings, ProxySettings, Secret, Settings, Variant, VpnMode,
 };
+use crate::store;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,6 +32,12 @@ pub struct Draft {
     pub gluetun_user: Option<String>,
     /// GLUETUN_API_PASSWORD.
     pub gluetun_password: Option<Secret>,
+    /// NOTIFY_URLS.
+    pub notify_urls: Option<Secret>,
+    /// SSL_CERT_FILE.
+    pub ssl_cert_file: Option<String>,
+    /// PROXY_CHANNELS.
+    pub channels: Option<String>,
     /// Which VPNs there are.
     pub vpn: VpnWords,
     /// Where Docker is.
@@ -102,11 +109,15 @@ impl Draft {
                     cors_origins: Vec::new(),
                     provision_images: Vec::new(),
                 },
-                store: StoreSettings { path: PathBuf::new() },
+                proxy: ProxySettings::default(),
+                playlists: PlaylistSettings::default(),
+                store: store::Options::at(PathBuf::new()),
                 log: LogSettings { level: String::new(), json: false, debug_dir: None },
+                notify: NotifySettings::default(),
                 stats_history_max: 0,
                 stop_engines_on_exit: false,
                 warnings: Vec::new(),
+                given_secrets: Vec::new(),
                 effective: Vec::new(),
             },
             log_format: String::new(),
@@ -118,6 +129,9 @@ impl Draft {
             gluetun_key: None,
             gluetun_user: None,
             gluetun_password: None,
+            notify_urls: None,
+            ssl_cert_file: None,
+            channels: None,
             vpn: VpnWords::default(),
             docker: DockerWords::default(),
             unused: Unused { wait: Duration::ZERO, ports: 1..=1, text: None },

@@ -14,6 +14,8 @@ use url::Url;
 pub enum Kind {
     /// A whole number, the least that makes sense, and what becomes of less.
     Count(u32, Below, fn(&mut Draft, u32)),
+    /// A whole number between two others.
+    Within(RangeInclusive<u32>, fn(&mut Draft, u32)),
     /// A port.
     Port(fn(&mut Draft) -> &mut u16),
     /// Seconds, with decimals if wanted.
@@ -59,6 +61,11 @@ const SHORTEST_S: f64 = 0.01;
 /// No number of engines, retries or readings is larger.
 const MOST: u32 = 1_000_000;
 
+/// So many days.
+pub(super) fn days(number: u32) -> Duration {
+    Duration::from_secs(u64::from(number) * 86_400)
+}
+
 /// What is wrong with a text, and what to write instead.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fault {
@@ -91,6 +98,11 @@ impl Kind {
                         return Ok(Some(format!("it means the same as {least}")));
                     }
                 }
+            }
+            Self::Within(range, set) => {
+                let number = words::whole(text).ok_or_else(|| self.fault("that is no whole number"))?;
+                let number = u32::try_from(number).ok().filter(|number| range.contains(number));
+                set(draft, number.ok_or_else(|| self.fault("that is too few or too many"))?);
             }
             Self::Port(to) => {
                 *to(draft) = words::port(text).ok_or_else(|| self.fault("that is no port"))?;
@@ -147,6 +159,7 @@ impl Kind {
     pub fn expects(&self) -> String {
         match self {
             Self::Count(least, ..) => format!("a whole number, {least} or more"),
+            Self::Within(range, _) => format!("a whole number from {} to {}", range.start(), range.end()),
             Self::Port(_) => "a port from 1 to 65535".into(),
             Self::Seconds(Least::None, _) => "seconds, 0 or more".into(),
             Self::Seconds(Least::Some, _) => format!("seconds, {SHORTEST_S} or more"),
@@ -165,7 +178,7 @@ impl Kind {
     /// What stands for the value where a command's flags are listed.
     pub fn placeholder(&self) -> &'static str {
         match self {
-            Self::Count(..) => "NUMBER",
+            Self::Count(..) | Self::Within(..) => "NUMBER",
             Self::Port(_) => "PORT",
             Self::Seconds(..) => "SECONDS",
             Self::Range(_) => "FIRST-LAST",
@@ -236,6 +249,14 @@ pub(super) const CORS_ORIGINS: Kind = Kind::Own("origins with commas between the
         ));
     }
     draft.settings.api.cors_origins = origins;
+    Ok(())
+});
+
+pub(super) const PROXY_BASE_URL: Kind = Kind::Own("an address", |draft, text| {
+    let chosen = crate::playlist::base::chosen(text);
+    draft.settings.playlists.base_url = Some(chosen.ok_or_else(|| {
+        Fault::new("that is no address that others could begin with", "write it as `https://tv.example`")
+    })?);
     Ok(())
 });
 

@@ -19,9 +19,14 @@ pub use kinds::Kind;
 pub use read::{Effective, FileReader, Origin, Problem, Sources, read};
 pub use table::{Row, TOPICS, Topic, file_name, flag_of, names, rows};
 
+use crate::notify::target::Target;
+use crate::playlist::channels::Channels;
+use crate::store;
 use control::ids::Name;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// Everything that was chosen. `core.spec` is the one thing left for whoever knows what engines are created
 /// from.
@@ -41,16 +46,24 @@ pub struct Settings {
     pub gluetun: GluetunSettings,
     /// Who may ask what.
     pub api: ApiSettings,
+    /// How streams are served.
+    pub proxy: ProxySettings,
+    /// Playlists.
+    pub playlists: PlaylistSettings,
     /// Where history is kept.
-    pub store: StoreSettings,
+    pub store: store::Options,
     /// What is written down while running.
     pub log: LogSettings,
+    /// Who is told when something is wrong.
+    pub notify: NotifySettings,
     /// STATS_HISTORY_MAX.
     pub stats_history_max: usize,
     /// STOP_ENGINES_ON_EXIT.
     pub stop_engines_on_exit: bool,
     /// What was set in a way that works but should be looked at: one line each.
     pub warnings: Vec<String>,
+    /// Every secret, as it was given.
+    pub(crate) given_secrets: Vec<Secret>,
     /// Every setting as it is in force, with where that comes from; nothing secret is in it.
     pub effective: Vec<Effective>,
 }
@@ -142,11 +155,62 @@ pub struct ApiSettings {
     pub provision_images: Vec<String>,
 }
 
-/// Where history is kept.
+/// Playlists.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct PlaylistSettings {
+    /// PROXY_BASE_URL, without a slash at its end.
+    pub base_url: Option<String>,
+    /// The list that PROXY_CHANNELS names.
+    pub channels: Option<Arc<Channels>>,
+}
+
+/// How streams are served.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct StoreSettings {
-    /// The path that DB_URL names.
-    pub path: PathBuf,
+pub struct ProxySettings {
+    /// PROXY_ENABLED.
+    pub enabled: bool,
+    /// PROXY_COMMIT_MS.
+    pub commit: Duration,
+    /// PROXY_KEEPALIVE_MS.
+    pub keepalive: Duration,
+    /// PROXY_STALL_MS.
+    pub stall: Duration,
+    /// PROXY_BUFFER_S.
+    pub buffer: Duration,
+    /// PROXY_BUFFER_MIB, in bytes.
+    pub buffer_bytes: usize,
+    /// PROXY_JOIN_BEHIND_MS.
+    pub behind: Duration,
+    /// PROXY_NO_PROGRESS_S.
+    pub no_progress: Duration,
+    /// PROXY_HLS_SEGMENT_S.
+    pub segment: Duration,
+    /// PROXY_HLS_IDLE_S.
+    pub fetch_idle: Duration,
+    /// PROXY_MAX_VIEWERS.
+    pub viewers_max: usize,
+    /// PROXY_MAX_CHANNELS.
+    pub channels_max: usize,
+}
+
+impl Default for ProxySettings {
+    /// As the table has them.
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            commit: Duration::from_secs(1),
+            keepalive: Duration::from_millis(500),
+            stall: Duration::from_secs(1),
+            buffer: Duration::from_secs(15),
+            buffer_bytes: 32 * 1024 * 1024,
+            behind: Duration::from_secs(2),
+            no_progress: Duration::from_secs(15),
+            segment: Duration::from_secs(2),
+            fetch_idle: Duration::from_secs(20),
+            viewers_max: 500,
+            channels_max: 100,
+        }
+    }
 }
 
 /// What is written down while running.
@@ -158,6 +222,17 @@ pub struct LogSettings {
     pub json: bool,
     /// DEBUG_MODE, and where it writes.
     pub debug_dir: Option<PathBuf>,
+}
+
+/// Who is told when something is wrong.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct NotifySettings {
+    /// NOTIFY_URLS.
+    pub targets: Vec<Target>,
+    /// NOTIFY_SECRET.
+    pub secret: Option<Secret>,
+    /// SSL_CERT_FILE.
+    pub authorities: Option<PathBuf>,
 }
 
 /// Something that is never printed.
@@ -184,6 +259,16 @@ impl fmt::Debug for Secret {
 }
 
 impl Settings {
+    /// Everything secret, whole and in the parts that may appear by themselves: what has to be taken out of a text that
+    /// others read.
+    pub fn secrets(&self) -> Vec<Secret> {
+        let parts = self.notify.targets.iter().flat_map(Target::secrets);
+        let mut secrets: Vec<Secret> = self.given_secrets.iter().cloned().chain(parts).collect();
+        // One may be a part of another.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.reveal().len()));
+        secrets
+    }
+
     /// The VPNs' container names, in configuration order.
     pub fn vpn_names(&self) -> impl Iterator<Item = &Name> {
         self.core.vpns.iter().map(|vpn| &vpn.container)

@@ -5,11 +5,13 @@
 
 use super::draft::Draft;
 use super::table::{self, Row};
-use super::{Settings, assemble, dotenv, words};
+use super::{Secret, Settings, assemble, dotenv, words};
+use crate::playlist::channels::{Channels, Mistake};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// No file of settings and no secret is longer.
 const LONGEST_FILE_BYTES: u64 = 1024 * 1024;
@@ -146,7 +148,14 @@ pub fn read(sources: &Sources) -> Result<Settings, Vec<Problem>> {
     let Reading { mut problems, mut warnings, .. } = reading;
     let said = effective.iter().filter(|e| e.origin != Origin::Default).map(|e| e.name).collect();
     let home = sources.environment.get("HOME").map(String::as_str);
+    let list = draft.channels.take();
     let mut settings = assemble::assemble(draft, &said, home, &mut problems, &mut warnings);
+    if let Some(path) = list {
+        match channels(&path, sources.read_file) {
+            Ok(channels) => settings.playlists.channels = Some(Arc::new(channels)),
+            Err(found) => problems.extend(found),
+        }
+    }
     if problems.is_empty() {
         settings.warnings = warnings;
         settings.effective = effective;
@@ -154,6 +163,21 @@ pub fn read(sources: &Sources) -> Result<Settings, Vec<Problem>> {
     } else {
         Err(problems)
     }
+}
+
+/// The channels in the file that PROXY_CHANNELS names.
+fn channels(path: &str, read_file: FileReader) -> Result<Channels, Vec<Problem>> {
+    let setting = format!("PROXY_CHANNELS={}", words::shown(path));
+    let text = read_file(Path::new(path)).map_err(|error| {
+        let what = format!("the file cannot be read: {error}");
+        vec![Problem::new(&setting, what, "correct the path, or make it readable")]
+    })?;
+    Channels::parse(&text).map_err(|mistakes| {
+        let problem = |mistake: &Mistake| {
+            Problem::new(&setting, mistake.to_string(), "docs/playlists.md has the format")
+        };
+        mistakes.iter().map(problem).collect()
+    })
 }
 
 /// One reading of all settings.
@@ -199,6 +223,9 @@ impl<'a> Reading<'a> {
         let (text, origin) = found.unwrap_or_else(|| (row.default.to_owned(), Origin::Default));
         let value = value_shown(row, &text);
         if !text.is_empty() {
+            if row.kind.is_secret() {
+                draft.settings.given_secrets.push(Secret::from(text.clone()));
+            }
             let setting = || format!("{}={value} ({origin})", row.name);
             match row.kind.read(draft, &text) {
                 Ok(None) => {}

@@ -6,6 +6,7 @@
 use super::Secret;
 use super::draft::Draft;
 use super::kinds::{self, Below, Kind, Least};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// One setting.
@@ -91,6 +92,16 @@ const fn text(
     row(name, Kind::Text(to), default, doc)
 }
 
+const fn within(
+    name: &'static str,
+    range: RangeInclusive<u32>,
+    set: fn(&mut Draft, u32),
+    default: &'static str,
+    doc: &'static str,
+) -> Row {
+    row(name, Kind::Within(range, set), default, doc)
+}
+
 const fn secret(name: &'static str, to: fn(&mut Draft) -> &mut Option<Secret>, doc: &'static str) -> Row {
     row(name, Kind::Secret(to), "", doc)
 }
@@ -108,7 +119,10 @@ pub const TOPICS: &[Topic] = &[
     Topic { title: "Circuit breakers", rows: BREAKERS },
     Topic { title: "Idling, handing off, draining", rows: LEAVING },
     Topic { title: "Streams", rows: STREAMS },
+    Topic { title: "The streaming proxy", rows: PROXY },
+    Topic { title: "Playlists", rows: PLAYLISTS },
     Topic { title: "Who may ask what", rows: ACCESS },
+    Topic { title: "Calling for help", rows: NOTIFYING },
     Topic { title: "Accepted, without effect", rows: WITHOUT_EFFECT },
 ];
 
@@ -157,6 +171,20 @@ const PROGRAM: &[Row] = &[
          absolute one: `sqlite:////data/acefleet.db`. Nothing that engines need is in it: without it the \
          fleet recovers from what Docker says. acefleet locks a file beside it, so that two of them cannot \
          manage one fleet.",
+    ),
+    row(
+        "HISTORY_DAYS",
+        Kind::Count(1, Below::Rejected, |d, n| d.settings.store.kept_for = kinds::days(n)),
+        "30",
+        "How many days of history are kept in that file: the journal, streams that have ended and readings of \
+         them, states of VPNs and engines.",
+    ),
+    row(
+        "HISTORY_MAX_MB",
+        Kind::Count(8, Below::Rejected, |d, n| d.settings.store.bytes_max = u64::from(n) << 20),
+        "256",
+        "How large that file may grow, in MiB. Beyond it the oldest goes, readings of streams before anything \
+         else: a thousand streams fill 256 MiB in a few hours, five in two months.",
     ),
     row(
         "LOG_LEVEL",
@@ -598,6 +626,123 @@ const STREAMS: &[Row] = &[
     ),
 ];
 
+const fn millis(number: u32) -> Duration {
+    Duration::from_millis(number as u64)
+}
+
+const fn seconds(number: u32) -> Duration {
+    Duration::from_secs(number as u64)
+}
+
+const PROXY: &[Row] = &[
+    row(
+        "PROXY_ENABLED",
+        Kind::Switch(|d| &mut d.settings.proxy.enabled),
+        "true",
+        "Serves streams to players under `/ace/getstream` and `/ace/manifest.m3u8`. Without it these paths answer \
+         503, and engines are used by other programs alone.",
+    ),
+    within(
+        "PROXY_COMMIT_MS",
+        0..=8_000,
+        |d, n| d.settings.proxy.commit = millis(n),
+        "1000",
+        "For how long the status line is held back while a stream begins. What goes wrong until then is answered \
+         with a status that says so; after it a player gets 200 and null packets until there is something to see.",
+    ),
+    within(
+        "PROXY_KEEPALIVE_MS",
+        50..=10_000,
+        |d, n| d.settings.proxy.keepalive = millis(n),
+        "500",
+        "How often a viewer for whom there is nothing yet, or nothing just now, is sent null packets, so that his \
+         player does not give up.",
+    ),
+    within(
+        "PROXY_STALL_MS",
+        200..=60_000,
+        |d, n| d.settings.proxy.stall = millis(n),
+        "1000",
+        "After how long without a byte from an engine it is found out whether the engine, its VPN or the source is \
+         to blame, and the channel is moved if another engine can do better.",
+    ),
+    within(
+        "PROXY_BUFFER_S",
+        2..=120,
+        |d, n| d.settings.proxy.buffer = seconds(n),
+        "15",
+        "How much of a channel is kept for viewers who fall behind. Who falls back further goes on at a later \
+         picture.",
+    ),
+    within(
+        "PROXY_BUFFER_MIB",
+        1..=1_024,
+        |d, n| d.settings.proxy.buffer_bytes = n as usize * 1024 * 1024,
+        "32",
+        "The most memory that one channel's buffer may take, whatever PROXY_BUFFER_S says.",
+    ),
+    within(
+        "PROXY_JOIN_BEHIND_MS",
+        0..=60_000,
+        |d, n| d.settings.proxy.behind = millis(n),
+        "2000",
+        "How far behind the newest picture a viewer begins who joins a running channel. What he gets at once fills \
+         his player's buffer, which carries him over a change of engines.",
+    ),
+    within(
+        "PROXY_NO_PROGRESS_S",
+        2..=600,
+        |d, n| d.settings.proxy.no_progress = seconds(n),
+        "15",
+        "How long a viewer may take nothing of what is there for him before his connection is cut.",
+    ),
+    within(
+        "PROXY_HLS_SEGMENT_S",
+        1..=20,
+        |d, n| d.settings.proxy.segment = seconds(n),
+        "2",
+        "How long a segment of HLS is at least: it ends at the first full picture after that.",
+    ),
+    within(
+        "PROXY_HLS_IDLE_S",
+        2..=600,
+        |d, n| d.settings.proxy.fetch_idle = seconds(n),
+        "20",
+        "How long a viewer of HLS may fetch nothing before he counts as gone.",
+    ),
+    within(
+        "PROXY_MAX_VIEWERS",
+        1..=1_000,
+        |d, n| d.settings.proxy.viewers_max = n as usize,
+        "500",
+        "How many viewers there may be at once. More are answered 503 with Retry-After.",
+    ),
+    within(
+        "PROXY_MAX_CHANNELS",
+        1..=1_000,
+        |d, n| d.settings.proxy.channels_max = n as usize,
+        "100",
+        "How many channels there may be at once; each has a buffer. More are answered 503 with Retry-After.",
+    ),
+];
+
+const PLAYLISTS: &[Row] = &[
+    row(
+        "PROXY_BASE_URL",
+        kinds::PROXY_BASE_URL,
+        "",
+        "What entries of playlists begin with, when players reach acefleet by another address than the one that a \
+         playlist was asked from: `https://tv.example`. Empty: the address that it was asked from.",
+    ),
+    text(
+        "PROXY_CHANNELS",
+        |d| &mut d.channels,
+        "",
+        "A file with channels of one's own, each with several sources, of which those that work are tried first. \
+         docs/playlists.md has the format.",
+    ),
+];
+
 const ACCESS: &[Row] = &[
     secret(
         "API_KEY",
@@ -611,5 +756,28 @@ const ACCESS: &[Row] = &[
         "",
         "Origins, separated by commas, whose pages may use the API from a browser: `https://panel.example`, \
          or `*` for all. Empty: pages of acefleet itself alone.",
+    ),
+];
+
+const NOTIFYING: &[Row] = &[
+    secret(
+        "NOTIFY_URLS",
+        |d| &mut d.notify_urls,
+        "Who is told when something is wrong, and when it is over: addresses with commas or line breaks between them. \
+         `https://…` is a webhook, `ntfy://…`, `discord://…`, `slack://…`, `tgram://…` and `gotify://…` are what they \
+         say; docs/alerts.md has an example of each. `acefleet check --notify` sends each of them a test.",
+    ),
+    secret(
+        "NOTIFY_SECRET",
+        |d| &mut d.settings.notify.secret,
+        "Signs what webhooks are sent, so that they can tell that it comes from here: HMAC-SHA256 of the body, in the \
+         header `X-Acefleet-Signature`.",
+    ),
+    text(
+        "SSL_CERT_FILE",
+        |d| &mut d.ssl_cert_file,
+        "",
+        "A file of certificates, in PEM, of authorities that are trusted beside the usual ones when receivers of \
+         alerts are reached by https.",
     ),
 ];

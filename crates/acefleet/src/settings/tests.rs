@@ -488,7 +488,16 @@ fn every_secret_may_be_in_a_file() {
     let files: Vec<String> = super::names().filter(|name| name.ends_with("_FILE")).collect();
     assert_eq!(
         files,
-        ["GLUETUN_API_KEY_FILE", "GLUETUN_API_PASSWORD_FILE", "HOOK_TOKEN_FILE", "API_KEY_FILE"]
+        [
+            "GLUETUN_API_KEY_FILE",
+            "GLUETUN_API_PASSWORD_FILE",
+            "HOOK_TOKEN_FILE",
+            "API_KEY_FILE",
+            "NOTIFY_URLS_FILE",
+            "NOTIFY_SECRET_FILE",
+            // A file, but of nothing secret.
+            "SSL_CERT_FILE",
+        ]
     );
     let settings = fine(&with(&[("API_KEY_FILE", "/run/key"), ("HOOK_TOKEN_FILE", "/run/key")]));
     assert_eq!(settings.api.key.as_ref().map(Secret::reveal), Some("s3cret"));
@@ -556,4 +565,47 @@ fn hostile_values_are_told_without_moving_the_cursor() {
     assert!(found[0].starts_with("ENGINE_VARIANT=\\u{1b}[2J\\u{202e}x\\n (environment)"), "{found:?}");
     let long = "x".repeat(10_000);
     assert!(problems(&[("ENGINE_VARIANT", &long)])[0].len() < 400);
+}
+
+#[test]
+fn receivers_of_alerts_are_read_and_never_shown() {
+    let addresses = "ntfy://my-hunter2, tgram://1:hunter2/3/4\nhttps://u:hunter2@h/hunter2";
+    let all =
+        settings(&[("NOTIFY_URLS", addresses), ("NOTIFY_SECRET", "hunter2"), ("SSL_CERT_FILE", "/ca.pem")]);
+    let shown: Vec<String> = all.notify.targets.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        shown,
+        ["ntfy at ntfy.sh", "telegram at api.telegram.org", "telegram at api.telegram.org", "webhook at h"]
+    );
+    assert_eq!(all.notify.authorities, Some("/ca.pem".into()));
+    assert!(!format!("{all:?}").contains("hunter2"), "{all:?}");
+    let found = problems(&[("NOTIFY_URLS", "ntfy://topic,discord://hunter2,smtp://hunter2")]);
+    assert_eq!(found.len(), 2);
+    assert!(
+        found[0].starts_with("NOTIFY_URLS, number 2: an id and a token are wanted there; write "),
+        "{found:?}"
+    );
+    assert!(found.iter().all(|problem| !problem.contains("hunter2")), "{found:?}");
+    let many = vec!["ntfy://t"; 17].join(",");
+    assert!(problems(&[("NOTIFY_URLS", &many)])[0].contains("more than 16"));
+}
+
+#[test]
+fn a_channel_list_is_read_with_the_settings_and_every_mistake_in_it_is_told() {
+    let id = "0123456789abcdef0123456789abcdef01234567";
+    let sources = |read_file: FileReader| Sources {
+        read_file,
+        ..environment(&[("PROXY_CHANNELS", "/lists/tv.m3u"), ("PROXY_BASE_URL", "https://tv.example/")])
+    };
+    let playlists =
+        fine(&sources(|_| Ok("#EXTINF:-1,One\n0123456789abcdef0123456789abcdef01234567\n".into()))).playlists;
+    assert_eq!(playlists.base_url.as_deref(), Some("https://tv.example"));
+    let channels = playlists.channels.expect("it was read");
+    assert_eq!(channels.listed()[0].sources[0].key.as_ref(), id);
+    let found = wrong(&sources(|_| Ok("#EXTINF:-1,One\n#EXTINF:-1,Two\nx\n".into())));
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!(found[0].contains("PROXY_CHANNELS=/lists/tv.m3u") && found[0].contains("line 1"), "{found:?}");
+    let found = wrong(&sources(|_| Err(io::Error::other("gone"))));
+    assert!(found[0].contains("the file cannot be read: gone"), "{found:?}");
+    assert!(problems(&[("PROXY_BASE_URL", "tv.example")])[0].contains("https://tv.example"));
 }

@@ -4,13 +4,18 @@
 //! Everything here goes to Docker by its own client, never through acefleet.
 
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Stdio};
+use std::sync::PoisonError;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+pub(crate) use crate::fleet::eventually;
+use crate::happenings::Happened;
+use crate::way::Way;
 use crate::web;
 
 /// Where the daemons are.
@@ -21,11 +26,27 @@ pub(crate) const VPN_IMAGE: &str = "qmcgaw/gluetun:latest";
 const FAULTS_PORT: u16 = 8999;
 /// A daemon is used by one test after another; none takes longer than this.
 const TURN_MAX: Duration = Duration::from_secs(900);
-/// The stand-ins' health is checked every second.
-const HEALTHY_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// A stand-in listens so soon after its container was started, whatever else runs on the machine.
 const LISTENS_WITHIN: Duration = Duration::from_secs(30);
+
+/// Longer than any timeout of the program's.
+pub(crate) const LONG_FREEZE: Duration = Duration::from_secs(45);
+/// What containers of other people are made of.
+const SOMEBODYS_IMAGE: &str = "jopsis/acestream:x64";
+
+/// A process of its own needs nothing but what it is told.
+pub(crate) struct Link;
+
+/// Somebody who writes down what happens, for as long as this lives.
+pub(crate) struct Listening(Child);
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
 
 /// A Docker Engine that nobody else uses meanwhile. Empty at the beginning and at the end.
 pub(crate) struct Ground {
@@ -54,7 +75,7 @@ impl Ground {
                     return ground;
                 }
             }
-            std::thread::sleep(LOOK_EVERY);
+            thread::sleep(LOOK_EVERY);
         }
         panic!("no Docker daemon became free within {TURN_MAX:?}");
     }
@@ -91,6 +112,99 @@ impl Ground {
         drop(self.try_docker(&["network", "prune", "-f"]));
     }
 
+    // The program.
+
+    /// What the program is linked with beside what it is told.
+    pub(crate) fn link(&self) -> Link {
+        Link
+    }
+
+    /// What the program is told to find this Docker.
+    pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
+        vec![("DOCKER_HOST", self.docker_host())]
+    }
+
+    /// A way of its own for the program.
+    pub(crate) fn way(&self) -> Way {
+        Way::to(&self.socket())
+    }
+
+    /// This host, as containers reach it.
+    pub(crate) fn host_address(&self) -> String {
+        self.docker(&["network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Gateway}}"])
+    }
+
+    // Containers.
+
+    /// Runs somebody else's container, with these labels and these ports: inside, and on the host.
+    pub(crate) fn run_somebody(&self, name: &str, labels: &[(&str, &str)], ports: &[(u16, u16)]) {
+        let labels = labels.iter().map(|(key, value)| format!("--label={key}={value}"));
+        let ports = ports.iter().map(|(inside, outside)| format!("--publish={outside}:{inside}"));
+        let options: Vec<String> = labels.chain(ports).collect();
+        let begin = ["run", "-d", "--name", name].into_iter().chain(options.iter().map(String::as_str));
+        self.docker(&begin.chain([SOMEBODYS_IMAGE]).collect::<Vec<_>>());
+    }
+
+    /// Makes a network for containers.
+    pub(crate) fn make_network(&self, name: &str) {
+        self.docker(&["network", "create", name]);
+    }
+
+    /// Kills containers.
+    pub(crate) fn kill(&self, names: &[&str]) {
+        self.docker(&[&["kill"], names].concat());
+    }
+
+    /// Starts containers.
+    pub(crate) fn start(&self, names: &[&str]) {
+        self.docker(&[&["start"], names].concat());
+    }
+
+    /// Restarts a container without a grace.
+    pub(crate) fn restart(&self, name: &str) {
+        self.docker(&["restart", "-t", "0", name]);
+    }
+
+    /// Stops a container without a grace.
+    pub(crate) fn stop(&self, name: &str) {
+        self.docker(&["stop", "-t", "0", name]);
+    }
+
+    /// Lets a container's process stand still.
+    pub(crate) fn pause(&self, name: &str) {
+        self.docker(&["pause", name]);
+    }
+
+    /// Lets it go on.
+    pub(crate) fn unpause(&self, name: &str) {
+        self.docker(&["unpause", name]);
+    }
+
+    /// Removes a container, whether it runs or not.
+    pub(crate) fn remove(&self, name: &str) {
+        self.docker(&["rm", "-f", name]);
+    }
+
+    /// Writes down what happens to containers from now on: a word for it, and whom it happens to.
+    pub(crate) fn listen(&self, told: Happened) -> Listening {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock that is right");
+        let since = format!("{}.{:09}", now.as_secs(), now.subsec_nanos());
+        let mut command = Command::new("docker");
+        command.env_remove("DOCKER_CONTEXT").args(["-H", &self.docker_host(), "events", "--since", &since]);
+        command.args(["--filter", "type=container", "--format", "{{.Action}} {{.Actor.Attributes.name}}"]);
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("docker's client is installed");
+        let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                if let Some((word, name)) = line.rsplit_once(' ') {
+                    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+                    told.push((word.to_string(), name.to_string()));
+                }
+            }
+        });
+        Listening(child)
+    }
+
     // VPNs.
 
     /// Runs a VPN's container; `env` is the stand-in's.
@@ -104,27 +218,9 @@ impl Ground {
         self.docker(&args);
     }
 
-    /// Waits until Docker calls a VPN healthy.
-    pub(crate) fn is_healthy(&self, vpn: &str) {
-        eventually(&format!("Docker calls {vpn} healthy"), HEALTHY_WITHIN, || {
-            let told = self.inspect(vpn)?;
-            (told["State"]["Health"]["Status"] == "healthy").then_some(())
-        });
-    }
-
-    /// A container's address on the bridge.
-    pub(crate) fn address(&self, name: &str) -> Ipv4Addr {
-        self.try_address(name).unwrap_or_else(|| panic!("{name} has no address"))
-    }
-
-    /// The same; `None` while it has none.
+    /// A container's address on the bridge; `None` while it has none.
     pub(crate) fn try_address(&self, name: &str) -> Option<Ipv4Addr> {
         self.try_docker(&["inspect", "-f", "{{.NetworkSettings.IPAddress}}", name]).ok()?.parse().ok()
-    }
-
-    /// Sets a fault of a VPN's stand-in, for example `port=none` or `tunnel=cut`.
-    pub(crate) fn vpn_fault(&self, vpn: &str, fault: &str) {
-        self.fault(self.switches(vpn), fault);
     }
 
     /// Where a VPN's stand-in takes faults: to be asked for before Docker is frozen.
@@ -134,15 +230,15 @@ impl Ground {
 
     /// Sets a fault of an engine's stand-in in a VPN's network, for example `hang=true`.
     pub(crate) fn engine_fault(&self, vpn: &str, port: u16, fault: &str) {
-        self.fault(SocketAddr::from((self.address(vpn), port)), fault);
+        self.fault(&SocketAddr::from((self.address(vpn), port)), fault);
     }
 
     /// Sets a fault of a stand-in that takes faults there.
-    pub(crate) fn fault(&self, at: SocketAddr, fault: &str) {
+    pub(crate) fn fault(&self, at: &SocketAddr, fault: &str) {
         let path = format!("/standin/faults?{fault}");
         // A stand-in whose container has just been started listens in a moment.
         let answer = eventually("the stand-in listens", LISTENS_WITHIN, || {
-            web::send(at, "POST", &path, &[], None).ok()
+            web::send(*at, "POST", &path, &[], None).ok()
         });
         assert_eq!(answer.status, 200, "{fault}: {}", answer.text());
     }
@@ -165,24 +261,9 @@ impl Ground {
         serde_json::from_str::<Value>(&told).expect("an inspection is JSON").get(0).cloned()
     }
 
-    /// The names of all containers that begin so, in order of their numbers.
-    pub(crate) fn names(&self, prefix: &str) -> Vec<String> {
-        let listed = self.docker(&["ps", "-a", "--format", "{{.Names}}"]);
-        let mut names: Vec<String> =
-            listed.lines().filter(|n| n.starts_with(prefix)).map(Into::into).collect();
-        names.sort_by_key(|name| (name.len(), name.clone()));
-        names
-    }
-
-    /// Which containers of ours there are, by their names: each one's id, and when it was started.
-    pub(crate) fn lives(&self) -> BTreeMap<String, (String, String)> {
-        let names = self.names("acestream-");
-        let lives = names.iter().filter_map(|name| {
-            let told = self.inspect(name)?;
-            let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
-            Some((name.clone(), (text(&told["Id"]), text(&told["State"]["StartedAt"]))))
-        });
-        lives.collect()
+    /// The names of all containers.
+    pub(crate) fn all_names(&self) -> Vec<String> {
+        self.docker(&["ps", "-a", "--format", "{{.Names}}"]).lines().map(Into::into).collect()
     }
 
     /// Gives an image of the lab another name, for as long as what comes back lives.
@@ -238,16 +319,4 @@ fn kill(signal: &str, pid: &str) {
     let mut command = Command::new("kill");
     let status = command.args([signal, pid]).stderr(Stdio::null()).status();
     assert!(status.is_ok_and(|status| status.success()), "kill {signal} {pid}");
-}
-
-/// Waits until something is so, and gives what it is.
-pub(crate) fn eventually<T>(what: &str, within: Duration, mut look: impl FnMut() -> Option<T>) -> T {
-    let began = Instant::now();
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(began.elapsed() < within, "in vain for {within:?}: {what}");
-        std::thread::sleep(LOOK_EVERY);
-    }
 }

@@ -6,24 +6,50 @@
 //! `cargo xtask lab` keeps them, for running single tests by name.
 
 mod behaviours;
-mod clients;
 mod command_line;
-mod docker_trouble;
-mod engines;
 mod facts;
-mod fleet;
-mod fleets;
 mod ground;
-mod happenings;
+mod handover;
 mod images;
 mod lab;
-mod ports;
+mod program;
 mod registry;
-mod restarts;
-mod viewer;
-mod vigil;
-mod vpn_failures;
-mod vpn_stories;
-mod vpn_tunnels;
 mod way;
+
+// What is told of any runtime.
+#[path = "../stories/clients.rs"]
+mod clients;
+#[path = "../stories/docker_trouble.rs"]
+mod docker_trouble;
+#[path = "../stories/engines.rs"]
+mod engines;
+#[path = "../stories/fleet.rs"]
+mod fleet;
+#[path = "../stories/fleets.rs"]
+mod fleets;
+#[path = "../stories/happenings.rs"]
+mod happenings;
+#[path = "../stories/moments.rs"]
+mod moments;
+#[path = "../stories/ports.rs"]
+mod ports;
+#[path = "../stories/restarts.rs"]
+mod restarts;
+#[path = "../stories/same_ground.rs"]
+mod same_ground;
+#[path = "../stories/viewer.rs"]
+mod viewer;
+#[path = "../stories/vigil.rs"]
+mod vigil;
+#[path = "../stories/vpn_failures.rs"]
+mod vpn_failures;
+#[path = "../stories/vpn_stories.rs"]
+mod vpn_stories;
+#[path = "../stories/vpn_tunnels.rs"]
+mod vpn_tunnels;
+#[path = "../stories/watcher.rs"]
+mod watcher;
+#[path = "../stories/watching.rs"]
+mod watching;
+#[path = "../stories/web.rs"]
 mod web;

@@ -64,9 +64,9 @@ impl Way {
         way
     }
 
-    /// This end of it, as DOCKER_HOST.
-    pub(crate) fn docker_host(&self) -> String {
-        format!("unix://{}", self.path.display())
+    /// What the program is told to take it.
+    pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
+        vec![("DOCKER_HOST", format!("unix://{}", self.path.display()))]
     }
 
     /// What happens from now on to whatever comes along.

@@ -62,6 +62,34 @@ fn status_without_a_running_acefleet_says_so() {
 }
 
 #[test]
+fn a_report_without_a_running_acefleet_is_made_of_what_can_be_read() {
+    let folder = std::env::temp_dir().join(format!("acefleet-report-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder for temporary files");
+    let file = folder.join("report.txt");
+    let file = file.to_str().expect("letters");
+    let environment = [("DOCKER_HOST", "unix:///no/such/docker.sock"), ("API_KEY", "hunter2")];
+    let arguments = ["report", "--url", "http://127.255.255.254:65535", "--out", file];
+    let output = acefleet(&arguments, &environment);
+    assert_eq!(output.status.code(), Some(0), "{}", complained(&output));
+    assert!(complained(&output).contains("no acefleet answers"), "{}", complained(&output));
+    let written = std::fs::read_to_string(file).expect("it is written");
+    for part in [
+        "API_KEY=*** (environment)",
+        "== Check",
+        "Docker at /no/such/docker.sock",
+        "running: no: no acefleet",
+    ] {
+        assert!(written.contains(part), "{part} is missing in\n{written}");
+    }
+    assert!(!written.contains("hunter2"));
+    // It may be the report of the last time.
+    let output = acefleet(&arguments, &environment);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(complained(&output).contains("cannot be written"), "{}", complained(&output));
+    drop(std::fs::remove_dir_all(&folder));
+}
+
+#[test]
 fn the_api_describes_itself() {
     let output = acefleet(&["openapi"], &[]);
     assert_eq!(output.status.code(), Some(0));
@@ -82,9 +110,7 @@ impl Drop for Serving {
 fn without_docker_the_program_is_up_and_says_what_it_tried_and_debug_mode_writes_it_down() {
     let folder = std::env::temp_dir().join(format!("acefleet-no-docker-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder for temporary files");
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port can be had");
-    let port = free.local_addr().expect("it has an address").port();
-    drop(free);
+    let port = free_port();
     let mut command = Command::new(env!("CARGO_BIN_EXE_acefleet"));
     command.arg("serve").current_dir(&folder).env_clear().env("APP_PORT", port.to_string());
     command
@@ -111,8 +137,21 @@ fn without_docker_the_program_is_up_and_says_what_it_tried_and_debug_mode_writes
     let first = written.lines().next().expect("something is written");
     let first: serde_json::Value = serde_json::from_str(first).expect("a line is JSON");
     assert!(first["timestamp"].is_string() && first["level"].is_string(), "{first}");
+
+    let own = format!("http://127.0.0.1:{port}");
+    let output = acefleet(&["report", "--url", &own, "--out", "-"], &[]);
+    let report = printed(&output);
+    assert_eq!(output.status.code(), Some(0), "{}", complained(&output));
+    let log = report.split_once("== Log").map(|(_, log)| log).expect("the latest lines are in it");
+    assert!(log.contains("acefleet answers"), "{report}");
     drop(serving);
     drop(std::fs::remove_dir_all(&folder));
+}
+
+/// A port that nobody has just now.
+pub(crate) fn free_port() -> u16 {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port can be had");
+    free.local_addr().expect("it has an address").port()
 }
 
 /// A whole answer, if there is one.

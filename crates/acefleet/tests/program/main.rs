@@ -2,3 +2,7 @@
 
 mod api;
 mod command_line;
+mod demo;
+mod notify;
+mod prometheus;
+mod store;

@@ -22,6 +22,8 @@ use alloc::vec;
 
 /// Announced streams at once.
 const ANNOUNCED_MAX: usize = 1_000;
+/// What is said of a session that ended before anything of it was seen.
+const BROKE_AT_ONCE: &str = "it ended before it delivered anything";
 /// What every path of an engine's own session begins with.
 const SESSION_PATHS: &str = "/ace/";
 
@@ -57,7 +59,7 @@ impl Control {
         }
         stream.played |= sees;
         let session = stream.session.as_ref().and_then(|session| session.id);
-        if session.is_none() {
+        if !stream.session.as_ref().is_some_and(Session::delivers) {
             stream.waiting_since.get_or_insert(now);
         }
         stream.viewers.insert(viewer, session);
@@ -82,11 +84,16 @@ impl Control {
         let now = self.now;
         let Some(stream) = self.streams.of_session(id) else { return };
         let Some(session) = stream.session_mut(id) else { return };
-        let opened_at = session.opened_at;
+        let (opened_at, engine, spoke) = (session.opened_at, session.at.engine, session.spoke);
         if core::mem::replace(&mut session.broken, true) {
             return;
         }
         self.dirty = true;
+        // That engine opened it and could not play it.
+        if !spoke {
+            stream.tried.insert(engine);
+            stream.said = Some(BROKE_AT_ONCE.into());
+        }
         // What becomes of the session before says nothing about the present one.
         if stream.before.as_ref().is_some_and(|before| before.id == Some(id)) {
             return;
@@ -112,6 +119,9 @@ impl Control {
         stream.played = true;
         stream.tried.clear();
         stream.said = None;
+        if stream.before.is_some() {
+            stream.retry.succeeded();
+        }
         let (stream, before, asked) = (stream.id.clone(), stream.before.take(), stream.request.take());
         if let Some(before) = before {
             self.reseat(&stream);
@@ -136,7 +146,8 @@ impl Control {
         // What was asked before counts for nothing now.
         session.asking = None;
         let engine = session.at.engine;
-        if stream.session.as_ref().is_some_and(|present| present.id == Some(id)) {
+        // The session before delivers until the present one does; without either there is nothing to see.
+        if !stream.session.iter().chain(&stream.before).any(Session::delivers) {
             stream.waiting_since.get_or_insert(now);
         }
         self.marks.hit(Mark::StreamSilent);

@@ -9,6 +9,7 @@ use crate::event::{Opened, Outcome, RememberedStream, Report};
 use crate::ids::{OpId, SessionId};
 use crate::journal::{Expect, Subject, What, Why};
 use crate::mark::Mark;
+use crate::message::Message;
 use crate::operation::Task;
 use crate::policy::{offering, streams};
 use crate::stream::{Session, Stream};
@@ -24,6 +25,7 @@ impl Control {
             if let (Some(at), Outcome::Done(Report::Opened(opened))) = (at, outcome) {
                 self.marks.hit(Mark::OpenUnwanted);
                 self.close(at, opened.command_path, Cause::NobodyWatches);
+                self.messages.push_back(Message::Release(session));
             }
             return;
         }
@@ -44,9 +46,14 @@ impl Control {
         let engine = opening.at.engine;
         let before = stream.session.replace(Session::opened(opening, opened, now));
         stream.told_waiting = false;
+        if stream.session.as_ref().is_some_and(|session| session.spoke) {
+            stream.played = true;
+            stream.waiting_since = None;
+        }
         let mut superfluous = None;
-        if let Some(before) = before {
-            stream.retry.succeeded();
+        if let Some(mut before) = before {
+            // What it was asked counts for the present session alone.
+            before.asking = None;
             superfluous = if before.spoke { stream.before.replace(before) } else { Some(before) };
         }
         let id = stream.id.clone();

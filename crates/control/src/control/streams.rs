@@ -208,7 +208,10 @@ impl Control {
         let Some(session) = stream.session.take() else { return };
         // It was on its way to this session and has not arrived: it stays where it was.
         stream.session = stream.before.take();
-        if !stream.viewers.is_empty() && stream.session.is_none() {
+        if let Some(session) = &mut stream.session {
+            session.heard_at = now;
+        }
+        if !stream.viewers.is_empty() && !stream.session.as_ref().is_some_and(Session::delivers) {
             stream.waiting_since.get_or_insert(now);
         }
         let remaining = stream.session.as_ref().and_then(|session| session.id);
@@ -220,7 +223,8 @@ impl Control {
         self.reseat(id);
         self.let_go(&session, Cause::SessionLost);
         self.write(Subject::Stream(id.clone()), What::StreamLost, vec![], Expect::Nothing);
-        if remaining.is_some() {
+        let moves_on = self.streams.live.get(id).is_some_and(|stream| stream.opening.is_some());
+        if !moves_on {
             self.note_not_moved(id, Why::Reason("it was lost there"));
         }
     }
@@ -380,10 +384,12 @@ impl Control {
                 self.marks.hit(Mark::ViewersRefusedLate);
                 let retry_at = obstacle.as_ref().map_or(self.now, |blocked| blocked.until);
                 let retry_at = retry_at.max(self.now + streams::RETRY_AFTER);
-                let (because, why) = match &obstacle {
-                    _ if !stream.waits_for_engine() => (Obstacle::CannotBePlayed, DELIVERED_NOTHING),
-                    Some(blocked) => (Obstacle::NoSeat, blocked.message.as_str()),
-                    None => (Obstacle::NoSeat, "no engine became free"),
+                let quiet = stream.session.as_ref().is_some_and(|session| session.quiet.is_some());
+                let said = stream.said.clone().or_else(|| quiet.then(|| DELIVERED_NOTHING.into()));
+                let (because, why) = match (&said, &obstacle) {
+                    (Some(said), _) => (Obstacle::CannotBePlayed, &**said),
+                    (None, Some(blocked)) => (Obstacle::NoSeat, blocked.message.as_str()),
+                    (None, None) => (Obstacle::NoSeat, "no engine became free"),
                 };
                 self.refuse(&id, because, &format!("nothing came of waiting: {why}"), retry_at);
             } else if let Some(blocked) =
@@ -414,7 +420,8 @@ impl Control {
         if because == Obstacle::CannotBePlayed
             && let Some(content) = self.streams.live.get(id).map(|stream| stream.content.clone())
         {
-            self.streams.note_hopeless(content, retry_at, why.into(), self.now);
+            let until = self.now + streams::RETRY_AFTER;
+            self.streams.note_hopeless(content, until, why.into(), self.now);
         }
         self.dismiss_viewers(id, because, why, retry_at, None);
         self.end_stream(id, "its viewers were refused");

@@ -152,7 +152,10 @@ impl World {
             return self.settle_in(call, delay, Outcome::Unknown(Silence::Disconnected));
         }
         if for_docker && self.lasts(Fault::Docker(DockerFault::Slow)) {
-            delay += self.plan.weather.slow_docker.draw(&mut self.rng);
+            // DOCKER_TIMEOUT_S says how slow this Docker is at worst: what comes later than both questions after it
+            // finds its name and its ports given to another.
+            let slow = self.plan.weather.slow_docker.draw(&mut self.rng);
+            delay += slow.min(2 * self.plan.settings.docker_timeout);
         }
         self.wait(call, delay, Happening::Arrives(call));
     }

@@ -159,6 +159,7 @@ impl Api {
         if weather.is_gone() || mishap == Some(Mishap::RequestLost) {
             return Err(Failure::Unknown(Silence::Disconnected));
         }
+        let cut = weather.cut_of_this_connection();
         let (daemon, happens) = (Arc::clone(&self.daemon), mishap.clone());
         let done = self.daemon.carry_out(async move {
             sleep(daemon.settings.durations.answer + daemon.weather.slow()).await;
@@ -170,7 +171,15 @@ impl Api {
             daemon.weather.thawed().await;
             done
         });
-        let done = done.await;
+        let answered = async {
+            let done = done.await;
+            weather.answers_pass().await;
+            done
+        };
+        let done = tokio::select! {
+            done = answered => done,
+            () = cut => return Err(Failure::Unknown(Silence::Disconnected)),
+        };
         match mishap {
             Some(Mishap::NeverAnswered) => std::future::pending().await,
             Some(Mishap::AnswerLost) => Err(Failure::Unknown(Silence::Disconnected)),

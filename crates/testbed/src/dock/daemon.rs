@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 
 use super::container::{Container, Order};
 use super::host::{Host, is_in};
-use super::notices::Told;
+use super::notices::{Told, What};
 use super::settings::Settings;
 use super::spec::Spec;
 use super::weather::Weather;
@@ -135,7 +135,9 @@ impl Daemon {
     pub(super) async fn restart(self: &Arc<Self>, id: ContainerId, grace: Duration) -> Result<(), Refusal> {
         let _turn = self.turn(id).await?;
         self.end(id, Some(grace)).await?;
-        self.start_in_turn(id).await
+        self.start_in_turn(id).await?;
+        self.host().say(id, What::Over("restart"));
+        Ok(())
     }
 
     pub(super) async fn kill(&self, id: ContainerId) -> Result<(), Refusal> {

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::addresses::Addresses;
 use super::container::{Container, Order, Process, Sandbox, Switches};
-use super::notices::Told;
+use super::notices::{Told, What};
 use super::relay::Relay;
 use super::settings::{Image, Role};
 use super::spec::{Joined, Spec};
@@ -117,11 +117,16 @@ impl Host {
 
     /// Tells whoever listens.
     fn tell(&mut self, id: ContainerId, happened: Happened) {
+        self.say(id, What::Happened(happened));
+    }
+
+    /// The same of anything.
+    pub(super) fn say(&mut self, id: ContainerId, what: What) {
         let at = self.stamp();
         let Some(container) = self.containers.get(&id) else { return };
         let (name, labels) = (container.name.clone(), Arc::clone(&container.labels));
         // Nobody listens: that is no mistake.
-        let _ = self.told.send(Told::Happened { id, name, labels, happened, at });
+        let _ = self.told.send(Told::Happened { id, name, labels, what, at });
     }
 
     /// Takes a name, until a container has it or it is given back.

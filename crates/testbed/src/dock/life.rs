@@ -99,7 +99,7 @@ impl Daemon {
         let last = if told.heeds_term { Order::End } else { Order::Die };
         let started = tokio::select! {
             started = Engine::start(settings) => started,
-            () = ordered(&mut run.order, last) => return KILLED,
+            code = told_to_end(&mut run.order, last) => return code,
         };
         let mut engine = match started {
             Ok(engine) => engine,
@@ -112,7 +112,7 @@ impl Daemon {
         self.is_there(run, &format!("engine on {}", engine.address()), Switches::Engine(faults));
         let code = tokio::select! {
             code = engine.ended() => code,
-            () = ordered(&mut run.order, last) => KILLED,
+            code = told_to_end(&mut run.order, last) => code,
         };
         engine.kill().await;
         code
@@ -190,6 +190,12 @@ async fn ordered(order: &mut watch::Receiver<Order>, what: Order) {
         // Nobody can tell it anything any more.
         std::future::pending::<()>().await;
     }
+}
+
+/// A process that ends when it is told this, or worse: its exit code.
+async fn told_to_end(order: &mut watch::Receiver<Order>, what: Order) -> i32 {
+    ordered(order, what).await;
+    if *order.borrow() == Order::Die { KILLED } else { 0 }
 }
 
 /// A process that ends when it is asked to, after a while.

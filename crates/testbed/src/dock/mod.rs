@@ -10,8 +10,8 @@
 //!
 //! | of the machine | here |
 //! | --- | --- |
-//! | a container with a network of its own | an address of 127.0.0.0/8 that nobody had before, a new one at each start |
-//! | a container in another's network | listens at that one's address; once that network is gone nothing comes through to it |
+//! | a network of a container's own | an address of 127.0.0.0/8, a new one at each start |
+//! | another container's network | that one's address; once the network is gone, nothing comes through |
 //! | a published port | is listened on at 127.0.0.1, and leads to the container |
 //! | a process | a task; SIGTERM and SIGKILL are told to it |
 //! | an image | a name in [`Settings::images`], and what runs: a stand-in, with an environment |
@@ -41,7 +41,7 @@ use tokio::sync::broadcast;
 
 pub use api::{Api, Failure, Inspected};
 pub use caches::Ran;
-pub use notices::Notices;
+pub use notices::{Notices, Words};
 pub use person::Seen;
 pub use settings::{Durations, HealthCheck, Image, Role, Settings, VPN_IMAGE};
 pub use spec::{Joined, Spec};

@@ -4,14 +4,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use control::docker::{Health, State};
+use control::docker::{Health, Network, State};
 use control::event::Refusal;
 use control::ids::{ContainerId, Name};
+use control::time::Stamp;
 
 use super::Dock;
 use super::container::{Container, Order, Switches};
 use super::daemon::Daemon;
-use super::notices::Told;
+use super::notices::{Told, Words};
 use super::settings::VPN_IMAGE;
 use super::spec::Spec;
 use super::weather::{Mishap, Verb};
@@ -30,6 +31,10 @@ pub struct Seen {
     pub health: Health,
     /// What it was created from.
     pub spec: Spec,
+    /// Where its network comes from.
+    pub network: Network,
+    /// When it was last started.
+    pub started_at: Option<Stamp>,
     /// How many times it has been started.
     pub runs: u64,
     /// How many of these were by policy.
@@ -158,6 +163,11 @@ impl Dock {
         host.names.values().filter_map(|id| host.containers.get(id.as_ref()?)).map(seen).collect()
     }
 
+    /// What happens from now on.
+    pub fn words(&self) -> Words {
+        Words(self.daemon().told.subscribe())
+    }
+
     /// The daemon's process stands still for so long: whoever calls waits, and containers run on.
     pub fn freeze(&self, duration: Duration) {
         self.daemon().weather.freeze(duration);
@@ -177,8 +187,19 @@ impl Dock {
     pub fn go_away(&self, gone: bool) {
         self.daemon().weather.go(gone);
         if gone {
-            self.break_notices();
+            self.cut_connections();
         }
+    }
+
+    /// Every connection to the daemon breaks; new ones can be made. What it was asked for, it carries out.
+    pub fn cut_connections(&self) {
+        self.daemon().weather.cut();
+        self.break_notices();
+    }
+
+    /// What programs ask reaches the daemon, and its answers do not reach them; or they do again, those held included.
+    pub fn hold_answers(&self, held: bool) {
+        self.daemon().weather.hold_answers(held);
     }
 
     /// Something goes wrong with the next call of this kind.
@@ -215,6 +236,8 @@ fn seen(container: &Container) -> Seen {
         state: container.state,
         health: container.health,
         spec: container.spec.clone(),
+        network: container.network.clone(),
+        started_at: container.started_at,
         runs: container.runs,
         restarts: container.restarts,
         exit_code: container.exit_code,

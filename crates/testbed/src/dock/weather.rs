@@ -48,6 +48,9 @@ pub enum Mishap {
 #[derive(Debug)]
 pub(super) struct Weather {
     frozen_until: watch::Sender<Option<Instant>>,
+    answers_held: watch::Sender<bool>,
+    /// How often all connections were cut.
+    cuts: watch::Sender<u64>,
     state: Mutex<State>,
 }
 
@@ -61,7 +64,12 @@ struct State {
 
 impl Weather {
     pub(super) fn fair() -> Self {
-        Self { frozen_until: watch::Sender::new(None), state: Mutex::default() }
+        Self {
+            frozen_until: watch::Sender::new(None),
+            answers_held: watch::Sender::new(false),
+            cuts: watch::Sender::new(0),
+            state: Mutex::default(),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -87,6 +95,26 @@ impl Weather {
                 _ = told.changed() => {}
             }
         }
+    }
+
+    pub(super) fn hold_answers(&self, held: bool) {
+        self.answers_held.send_replace(held);
+    }
+
+    /// Waits until answers get through.
+    pub(super) async fn answers_pass(&self) {
+        // The sender is here, so that this does not fail.
+        let _ = self.answers_held.subscribe().wait_for(|held| !held).await;
+    }
+
+    pub(super) fn cut(&self) {
+        self.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    /// Breaks with all connections that are open when this is called.
+    pub(super) fn cut_of_this_connection(&self) -> impl Future<Output = ()> + use<> {
+        let mut cuts = self.cuts.subscribe();
+        async move { drop(cuts.changed().await) }
     }
 
     pub(super) fn be_slow(&self, by: Duration) {

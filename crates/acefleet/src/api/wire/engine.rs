@@ -2,6 +2,7 @@
 
 use super::stream::StreamState;
 use super::time::Moment;
+use crate::runtime::Usage;
 use control::policy::offering::{Reason, Standing};
 use control::snapshot::{EngineHealth, EngineView, Snapshot};
 use serde::Serialize;
@@ -90,11 +91,6 @@ impl EngineState {
     /// The engine as it is told.
     pub fn of(snapshot: &Snapshot, view: &EngineView) -> Self {
         let offered = is_offered(snapshot, view);
-        let reason = match view.standing {
-            Standing::Offered if offered => None,
-            Standing::Offered => Some(NOT_LOOKED_AROUND.to_owned()),
-            Standing::Hidden(reason) => Some(in_words(reason)),
-        };
         Self {
             container_id: view.container_id.to_string(),
             container_name: view.container_name.to_string(),
@@ -112,8 +108,8 @@ impl EngineState {
             cache_size_bytes: view.cache_size_bytes,
             vpn_container: view.vpn.as_ref().map(|(_, name)| name.to_string()),
             offered,
-            state: if offered { "offered" } else { state_word(view.standing) },
-            reason,
+            state: shown_state(snapshot, view),
+            reason: reason(snapshot, view),
             state_since: Moment(view.standing_since),
             next_step: Moment::known(view.next_step),
             container_state: view.state.as_str(),
@@ -123,6 +119,15 @@ impl EngineState {
             replacing: view.replacing,
             operation: view.request.map(|op| op.to_string()),
         }
+    }
+}
+
+/// Why an engine is not offered, in words.
+pub fn reason(snapshot: &Snapshot, view: &EngineView) -> Option<String> {
+    match view.standing {
+        Standing::Offered if snapshot.ready => None,
+        Standing::Offered => Some(NOT_LOOKED_AROUND.to_owned()),
+        Standing::Hidden(reason) => Some(in_words(reason)),
     }
 }
 
@@ -140,6 +145,11 @@ pub const fn health_word(health: EngineHealth) -> &'static str {
         EngineHealth::Unhealthy => "unhealthy",
         EngineHealth::Unknown => "unknown",
     }
+}
+
+/// The word for an engine's state, as the picture shows it.
+pub fn shown_state(snapshot: &Snapshot, view: &EngineView) -> &'static str {
+    if is_offered(snapshot, view) { "offered" } else { state_word(view.standing) }
 }
 
 /// One word for whether an engine is offered, and if not, why.
@@ -186,5 +196,23 @@ fn in_words(reason: Reason) -> String {
         | Reason::NotReconnected
         | Reason::Booting
         | Reason::Unhealthy => reason.describe().to_owned(),
+    }
+}
+
+/// What an engine's container takes of the machine; null: not measured.
+#[derive(Serialize, ToSchema)]
+pub struct EngineUsage {
+    /// Of one processor: 200 is two of them, all the time.
+    cpu_percent: Option<f64>,
+    /// Memory that it needs.
+    memory_bytes: Option<u64>,
+    /// The most memory that it may take.
+    memory_limit_bytes: Option<u64>,
+}
+
+impl From<Usage> for EngineUsage {
+    fn from(usage: Usage) -> Self {
+        let Usage { cpu_percent, memory_bytes, memory_limit_bytes } = usage;
+        Self { cpu_percent, memory_bytes, memory_limit_bytes }
     }
 }

@@ -1,14 +1,15 @@
 //! The journal as it is told: what was decided and why.
 
 use super::time::Moment;
-use control::ids::OpId;
-use control::journal::{Entry, Subject, What, Why};
+use crate::journal::{Line, Numbered};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 /// One decision, or one observation that decisions rest on.
 #[derive(Clone, PartialEq, Serialize, ToSchema, Debug)]
 pub struct JournalEntry {
+    /// Greater than that of every entry before it, whatever was restarted in between. Give it as `before` to read on.
+    pub id: u64,
     /// Counted up from one since the core began; a core that broke and was rebuilt counts anew.
     pub seq: u64,
     /// When.
@@ -16,7 +17,7 @@ pub struct JournalEntry {
     /// Whom it is about.
     pub subject: JournalSubject,
     /// What was decided or seen, in one word that stays the same.
-    pub kind: &'static str,
+    pub kind: String,
     /// The same in a sentence, with the reasons and what should follow.
     pub sentence: String,
     /// The operation that it belongs to.
@@ -28,54 +29,29 @@ pub struct JournalEntry {
 pub struct JournalSubject {
     /// `fleet`, `docker`, `vpn`, `engine`, `container` or `stream`.
     #[schema(pattern = "^(fleet|docker|vpn|engine|container|stream)$")]
-    pub kind: &'static str,
+    pub kind: String,
     /// Its name; a stream's is its id.
     pub name: Option<String>,
     /// Its container's id, or the stream's id.
     pub id: Option<String>,
 }
 
-impl From<&Entry> for JournalEntry {
-    fn from(entry: &Entry) -> Self {
+impl From<Line> for JournalEntry {
+    fn from(line: Line) -> Self {
         Self {
-            seq: entry.seq,
-            at: Moment(entry.at),
-            subject: (&entry.subject).into(),
-            kind: entry.what.kind(),
-            sentence: entry.to_string(),
-            operation: operation(entry).map(|op| op.to_string()),
+            id: line.id,
+            seq: line.seq,
+            at: Moment(line.at),
+            subject: JournalSubject { kind: line.about.into_owned(), name: line.name, id: line.about_id },
+            kind: line.kind.into_owned(),
+            sentence: line.sentence,
+            operation: line.concerns.operation.or(line.concerns.request),
         }
     }
 }
 
-impl From<&Subject> for JournalSubject {
-    fn from(subject: &Subject) -> Self {
-        let (kind, name, id) = match subject {
-            Subject::Fleet => ("fleet", None, None),
-            Subject::Docker => ("docker", None, None),
-            Subject::Vpn(_, name) => ("vpn", Some(name.to_string()), None),
-            Subject::Engine(id, name) => ("engine", Some(name.to_string()), id.map(|id| id.to_string())),
-            Subject::Container(id, name) => {
-                ("container", Some(name.to_string()), id.map(|id| id.to_string()))
-            }
-            Subject::Stream(id) => ("stream", Some(id.to_string()), Some(id.to_string())),
-        };
-        Self { kind, name, id }
+impl From<&Numbered> for JournalEntry {
+    fn from(numbered: &Numbered) -> Self {
+        Line::of(numbered).into()
     }
-}
-
-/// The operation that an entry belongs to: its own, or that of the request that it follows from.
-fn operation(entry: &Entry) -> Option<OpId> {
-    let own = if let What::Refused(_, op)
-    | What::FateUnknown(_, op)
-    | What::FateFound(op)
-    | What::FateReleased(op)
-    | What::Requested(_, op)
-    | What::RequestOver(op) = &entry.what
-    {
-        Some(*op)
-    } else {
-        None
-    };
-    own.or_else(|| entry.why.iter().find_map(|why| if let Why::Request(op) = why { Some(*op) } else { None }))
 }

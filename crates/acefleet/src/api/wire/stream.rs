@@ -2,6 +2,7 @@
 
 use super::time::Moment;
 use crate::history::Sample;
+use crate::store::EndedStream;
 use control::command::KeyType;
 use control::snapshot::{Snapshot, StreamView};
 use control::stream::Origin;
@@ -14,7 +15,7 @@ pub struct StreamState {
     /// Its id.
     pub id: String,
     /// How what is played is named: `content_id`, `infohash`, `url` or `magnet`.
-    pub key_type: &'static str,
+    pub key_type: String,
     /// What is played.
     pub key: String,
     /// The container of the engine that plays it; empty while there is none.
@@ -45,11 +46,11 @@ pub struct StreamState {
     /// Bytes so far.
     pub uploaded: Option<u64>,
     /// Whose viewers watch it: `announced` by another program, or `proxied` by acefleet.
-    pub origin: &'static str,
+    pub origin: String,
     /// AceStream's word for the state of its session.
     pub session_status: Option<String>,
     /// Why it ended.
-    pub ended_because: Option<&'static str>,
+    pub ended_because: Option<String>,
     /// Viewers of the proxy that are sent it.
     pub watching: usize,
     /// Viewers of the proxy that wait for it.
@@ -87,7 +88,7 @@ impl StreamState {
         };
         Self {
             id: view.id.to_string(),
-            key_type: key_type_word(view.content.kind),
+            key_type: key_type_word(view.content.kind).to_owned(),
             key: view.content.key.to_string(),
             container_id: view.engine.map_or_else(String::new, |(id, _)| id.to_string()),
             playback_session_id: view.playback_session_id.to_string(),
@@ -102,14 +103,41 @@ impl StreamState {
             speed_up: report.map(|report| report.speed_up),
             downloaded: report.map(|report| report.downloaded),
             uploaded: report.map(|report| report.uploaded),
-            origin: match view.origin {
-                Origin::Announced => "announced",
-                Origin::Proxied => "proxied",
-            },
+            origin: origin_word(view.origin).to_owned(),
             session_status: report.map(|report| report.status.to_string()),
-            ended_because: view.ended.map(|(_, why)| why),
+            ended_because: view.ended.map(|(_, why)| why.to_owned()),
             watching: view.watching,
             waiting: view.waiting,
+        }
+    }
+}
+
+impl From<EndedStream> for StreamState {
+    /// Nobody asks an engine about a session that is over, so there are no URLs.
+    fn from(kept: EndedStream) -> Self {
+        let report = kept.report.as_ref();
+        Self {
+            id: kept.id,
+            key_type: kept.key_type,
+            key: kept.key,
+            container_id: kept.engine.unwrap_or_default(),
+            playback_session_id: kept.playback_session_id,
+            stat_url: String::new(),
+            command_url: String::new(),
+            is_live: kept.is_live,
+            started_at: Moment(kept.began),
+            ended_at: Some(Moment(kept.ended)),
+            status: "ended",
+            peers: report.map(|report| report.peers),
+            speed_down: report.map(|report| report.speed_down),
+            speed_up: report.map(|report| report.speed_up),
+            downloaded: report.map(|report| report.downloaded),
+            uploaded: report.map(|report| report.uploaded),
+            origin: kept.origin,
+            session_status: report.map(|report| report.status.to_string()),
+            ended_because: kept.because,
+            watching: 0,
+            waiting: 0,
         }
     }
 }
@@ -125,6 +153,14 @@ impl From<&Sample> for StreamSample {
             uploaded: sample.report.uploaded,
             status: sample.report.status.to_string(),
         }
+    }
+}
+
+/// The word for whose viewers watch a stream.
+pub const fn origin_word(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Announced => "announced",
+        Origin::Proxied => "proxied",
     }
 }
 

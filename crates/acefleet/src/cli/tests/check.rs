@@ -3,7 +3,7 @@
 use super::settings_of;
 use crate::cli::check::{ControlServers, check};
 use crate::cli::report::Report;
-use crate::runtime::{Failure, Inspected, Ran, Reach, Runtime, Spec, Told};
+use crate::runtime::{Failure, Inspected, Ran, Reach, Runtime, Spec, Told, Usage};
 use bytes::Bytes;
 use control::command::{Question, Target};
 use control::docker::{Facts, Health, Listed, Listing, Network, State};
@@ -57,6 +57,9 @@ impl Runtime for Docker {
         Err(touched())
     }
     async fn logs(&self, _: ContainerId, _: u32, _: usize) -> Result<Bytes, Failure> {
+        Err(touched())
+    }
+    async fn usage(&self, _: ContainerId) -> Result<Usage, Failure> {
         Err(touched())
     }
     fn tell(&self, _: mpsc::Sender<Told>) -> impl Future<Output = ()> + Send {

@@ -37,6 +37,22 @@ fn announced(text: &str) -> BTreeMap<String, (String, String)> {
     found
 }
 
+/// The names of the labels that a metric's samples have.
+fn labels(text: &str, name: &str) -> String {
+    let of_it = |line: &&str| {
+        let rest = line.strip_prefix(name);
+        rest.is_some_and(|rest| rest.starts_with('{') || rest.starts_with("_bucket{"))
+    };
+    let labels: BTreeSet<&str> = text
+        .lines()
+        .filter(of_it)
+        .flat_map(|line| line.split_once('{').map_or("", |(_, rest)| rest).split("\","))
+        .filter_map(|label| label.split_once("=\"").map(|(label, _)| label))
+        .filter(|label| *label != "le")
+        .collect();
+    labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ")
+}
+
 const METRICS_HEAD: &str = "# Metrics
 
 `GET /metrics` tells these to Prometheus, in its classic text format or, if asked for, as OpenMetrics. This
@@ -45,10 +61,15 @@ page is made from the code: `UPDATE_GOLDEN=1 cargo nextest run -p acefleet metri
 Names that begin with `orch_` are those that dashboards of the reference orchestrator already use. Those that
 end in `_health` have one line for each state, with `1.0` for the present one:
 `orch_vpn_health{orch_vpn_health=\"healthy\"} 1.0`. Speeds are in megabytes per second, although their names
-say `mbps`; sums of bytes count from the start of acefleet.
+say `mbps`; sums of bytes go on over restarts, other counts begin anew.
 
-| name | kind | meaning |
-| --- | --- | --- |
+Each VPN has its lines, whatever its name: what is odd in a label is escaped. Histograms have `_bucket`, `_sum` and
+`_count`. [deploy/grafana](../deploy/grafana/acefleet.json) has a dashboard of them, to be imported,
+[deploy/prometheus](../deploy/prometheus/acefleet.rules.yml) rules for alerts; [alerts](alerts.md) without Prometheus
+are acefleet's own.
+
+| name | kind | labels | meaning |
+| --- | --- | --- | --- |
 ";
 
 #[tokio::test]
@@ -58,8 +79,12 @@ async fn the_page_about_metrics_is_the_one_that_is_written_down() {
     fleet.count_everything();
     fleet.announce(19_000, "s").await;
     let mut page = METRICS_HEAD.to_owned();
-    for (name, (kind, help)) in announced(&fleet.get("/metrics").await.text) {
-        writeln!(page, "| `{name}` | {kind} | {} |", help.replace('|', "\\|")).expect("memory");
+    // A request is counted once it has been answered.
+    fleet.get("/metrics").await;
+    let text = fleet.get("/metrics").await.text;
+    for (name, (kind, help)) in announced(&text) {
+        let (labels, help) = (labels(&text, &name), help.replace('|', "\\|"));
+        writeln!(page, "| `{name}` | {kind} | {labels} | {help} |").expect("memory");
     }
     document("metrics.md", &page);
 }

@@ -4,14 +4,22 @@
 
 use super::host::Host;
 use acefleet::api::{self, Chosen, Parts};
+use acefleet::dial::{DockerDns, Place, Ways};
 use acefleet::driver::gate::{Gate, Incoming, Picture, Written};
 use acefleet::history::History;
+use acefleet::journal::{Numbered, Numbers};
 use acefleet::metrics::{CameOut, Meters};
-use acefleet::settings::VpnMode;
+use acefleet::proxy::Proxy;
+use acefleet::recorder::Recorder;
+use acefleet::report::Facts;
+use acefleet::runtime::Usage;
+use acefleet::settings::{ProxySettings, Sources, VpnMode};
+use acefleet::store::Store;
 use arc_swap::ArcSwap;
 use control::command::{Content, KeyType};
 use control::event::Outcome;
 use control::ids::{OpId, RequestId, ViewerId};
+use control::journal::Entry;
 use control::request::Reply;
 use control::settings::VpnSettings;
 use control::{Control, Event, Message, Settings, Time};
@@ -31,6 +39,11 @@ pub(crate) const HANGS: u32 = 666;
 /// So many are answered with a panic.
 pub(crate) const PANICS: u32 = 13;
 
+/// Ways to nobody: viewers of the proxy are played by the world itself.
+fn nobody() -> Arc<Ways> {
+    Arc::new(Ways::new(Place::Host, DockerDns::nowhere()))
+}
+
 /// What a test chooses.
 pub(crate) struct Setup {
     pub(crate) settings: Settings,
@@ -38,6 +51,8 @@ pub(crate) struct Setup {
     pub(crate) chosen: Chosen,
     /// The fleet comes up before the test begins.
     pub(crate) comes_up: bool,
+    /// What is kept of the past: nothing, unless a test says otherwise.
+    pub(crate) store: Arc<Store>,
 }
 
 impl Default for Setup {
@@ -61,8 +76,12 @@ impl Default for Setup {
                 hook_token: None,
                 cors_origins: Vec::new(),
                 provision_images: vec!["example/other:1".into()],
+                effective: Vec::new(),
+                base_url: None,
+                channels: None,
             },
             comes_up: true,
+            store: Arc::new(Store::at("/proc/nowhere/a.db".into())),
         }
     }
 }
@@ -93,6 +112,7 @@ pub(crate) struct Fleet {
     pub(crate) shutdown: CancellationToken,
     pub(crate) server: Option<tokio::task::JoinHandle<()>>,
     meters: Arc<Meters>,
+    pub(crate) store: Arc<Store>,
 }
 
 impl Drop for Fleet {
@@ -108,9 +128,11 @@ struct World {
     due: BTreeMap<(Time, OpId), Outcome>,
     asked: BTreeMap<RequestId, oneshot::Sender<Reply>>,
     requests: u64,
+    numbers: Numbers,
     picture: Arc<ArcSwap<Picture>>,
     news: watch::Sender<u64>,
-    history: Arc<Mutex<History>>,
+    recorder: Recorder,
+    store: Arc<Store>,
     clock: Arc<AtomicU64>,
 }
 
@@ -142,9 +164,11 @@ impl Fleet {
             due: BTreeMap::new(),
             asked: BTreeMap::new(),
             requests: 0,
+            numbers: Numbers::default(),
             picture,
             news,
-            history: history.clone(),
+            recorder: Recorder::new(history.clone(), setup.store.clone()),
+            store: setup.store.clone(),
             clock: clock.clone(),
         };
         if setup.comes_up {
@@ -166,8 +190,17 @@ impl Fleet {
             gate,
             chosen: setup.chosen,
             history,
+            facts: Facts::of(&acefleet::settings::read(&Sources::empty()).expect("the defaults are fine")),
+            proxy: Proxy::new(ProxySettings::default(), None, nobody(), meters.proxy.clone()),
+            store: setup.store.clone(),
             meters: meters.clone(),
+            log: acefleet::log::present(),
             clock: Arc::new(move || Time::from_nanos(clock.load(Ordering::SeqCst))),
+            usage: Arc::new(|_| {
+                let usage =
+                    Usage { cpu_percent: Some(12.5), memory_bytes: Some(4_096), memory_limit_bytes: None };
+                Box::pin(async move { Ok(usage) })
+            }),
             logs: Arc::new(|_, tail| {
                 Box::pin(async move {
                     match tail {
@@ -181,7 +214,7 @@ impl Fleet {
         };
         let shutdown = CancellationToken::new();
         let server = tokio::spawn(api::serve(listener, parts, shutdown.clone()));
-        Self { address, world, shutdown, server: Some(server), meters }
+        Self { address, world, shutdown, server: Some(server), meters, store: setup.store }
     }
 
     /// Time passes.
@@ -223,6 +256,8 @@ impl Fleet {
         self.meters.gluetun_call("ports", CameOut::Unknown);
         self.meters.rebuilt();
         self.meters.step("woken", took);
+        self.meters.store_failed("full");
+        self.meters.store_dropped("sample", 1);
     }
 
     /// The latest picture.
@@ -298,8 +333,13 @@ impl World {
         while let Some(event) = told.pop() {
             self.core.handle(self.host.now, event);
             while let Some(message) = self.core.poll_message() {
-                if let Message::Answer { request, reply } = message {
-                    answers.push((request, reply));
+                match message {
+                    Message::Answer { request, reply } => answers.push((request, reply)),
+                    // Whatever is routed to delivers at once.
+                    Message::Route { session: Some(session), .. } => {
+                        told.insert(0, Event::SessionSpoke(session));
+                    }
+                    Message::Route { session: None, .. } | Message::Refuse { .. } | Message::Release(_) => {}
                 }
             }
             while let Some(command) = self.core.poll_command() {
@@ -318,18 +358,18 @@ impl World {
     fn publish(&mut self) {
         let before = self.picture.load_full();
         let number = before.number + 1;
-        let written = before.journal.last().map_or(0, |entry| entry.seq);
-        let new = self.core.journal().since(written).cloned().map(Arc::new);
+        let written = before.journal.last().map_or(0, |numbered| numbered.entry.seq);
+        let numbered = |entry: &Entry| {
+            let id = self.numbers.next(entry.at, self.store.newest_entry());
+            Arc::new(Numbered { id, entry: entry.clone() })
+        };
+        let new = self.core.journal().since(written).map(numbered);
         let journal = Arc::new(before.journal.iter().cloned().chain(new).collect());
         let snapshot = self.core.snapshot();
-        self.history.lock().expect("no test has failed holding it").record(&snapshot);
-        self.picture.store(Arc::new(Picture {
-            snapshot,
-            number,
-            journal,
-            notes: vec![],
-            written: Written::default(),
-        }));
+        let picture =
+            Arc::new(Picture { snapshot, number, journal, notes: vec![], written: Written::default() });
+        self.recorder.record(&picture);
+        self.picture.store(picture);
         self.news.send_replace(number);
     }
 }

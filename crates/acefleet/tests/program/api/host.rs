@@ -130,6 +130,22 @@ impl Host {
         self.tell(id, Happened::Died);
     }
 
+    /// A VPN's container is started again; its health check has not run yet, and its port is another one.
+    pub(crate) fn start_again(&mut self, name: &str, port: u16) {
+        let id = self.named(name).expect("it exists");
+        let container = self.get(id);
+        container.health = Health::Starting;
+        container.port = Some(port);
+        self.start(id);
+    }
+
+    /// A VPN's health check has run.
+    pub(crate) fn becomes_healthy(&mut self, name: &str) {
+        let id = self.named(name).expect("it exists");
+        self.get(id).health = Health::Healthy;
+        self.tell(id, Happened::HealthIs(Health::Healthy));
+    }
+
     /// An engine answers nobody any more, or does again.
     pub(crate) fn hang(&mut self, name: &str, hangs: bool) {
         let id = self.named(name).expect("it exists");

@@ -2,6 +2,7 @@
 
 use super::fleet::{Fleet, Setup};
 use acefleet::http::{Request, Streaming, open};
+use hyper::header::HeaderName;
 use serde_json::Value;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -15,8 +16,17 @@ struct Listener {
 
 impl Listener {
     async fn of(fleet: &Fleet) -> Self {
+        Self::back(fleet, None).await
+    }
+
+    /// One who has been here before, and knows what was the last that it heard.
+    async fn back(fleet: &Fleet, last: Option<&str>) -> Self {
         let stream = TcpStream::connect(fleet.address).await.expect("the server listens");
-        let streaming = open(stream, Request::get("localhost", "/events/stream")).await.expect("an answer");
+        let mut request = Request::get("localhost", "/events/stream");
+        let last =
+            last.map(|last| (HeaderName::from_static("last-event-id"), last.parse().expect("a value")));
+        request.headers.extend(last);
+        let streaming = open(stream, request).await.expect("an answer");
         Self { streaming, text: String::new() }
     }
 
@@ -69,7 +79,8 @@ async fn a_listener_is_told_everything_and_then_what_changes() {
     assert_eq!(listener.streaming.status, 200);
     assert_eq!(listener.streaming.headers["content-type"], "text/event-stream");
     let (name, id, everything) = listener.next().await.unwrap();
-    assert_eq!((name.as_str(), id.as_str()), ("snapshot", everything["number"].to_string().as_str()));
+    let latest = everything["journal"][0]["id"].to_string();
+    assert_eq!((name, id), ("snapshot".to_owned(), latest));
     assert_eq!(everything["engines"], fleet.get("/engines?all=true").await.json());
     assert_eq!(everything["vpn"], fleet.get("/vpn/status").await.json());
 
@@ -80,6 +91,33 @@ async fn a_listener_is_told_everything_and_then_what_changes() {
     fleet.outside(|host| host.stop("gluetun2"));
     assert_eq!(listener.hears("vpn").await["emergency_mode"]["active"], true);
     assert_eq!(listener.hears("status").await["status"], "degraded");
+}
+
+#[tokio::test]
+async fn whoever_comes_back_is_told_every_entry_that_was_missed() {
+    let fleet = fleet().await;
+    let mut listener = Listener::of(&fleet).await;
+    let (_, last, _) = listener.next().await.unwrap();
+    drop(listener);
+    // More than are told to whoever comes for the first time.
+    for round in 0..60 {
+        fleet.announce(19_000, &format!("s{round}")).await;
+        let body = serde_json::json!({"stream_id": format!("s{round}")});
+        fleet.post("/events/stream_ended", &body).await;
+    }
+    let told = |everything: &Value| everything["journal"].as_array().unwrap().len();
+    let (_, _, everything) = Listener::of(&fleet).await.next().await.unwrap();
+    assert_eq!(told(&everything), 100);
+    let mut back = Listener::back(&fleet, Some(&last)).await;
+    let (_, now, everything) = back.next().await.unwrap();
+    let entries = everything["journal"].as_array().unwrap();
+    assert!(entries.len() > 100, "{}", entries.len());
+    assert!(entries.iter().all(|entry| entry["id"].as_u64() > last.parse().ok()));
+    fleet.announce(19_000, "one more").await;
+    let entry = back.hears("journal").await;
+    assert!(entry["id"].as_u64() > now.parse().ok());
+    let (_, _, nonsense) = Listener::back(&fleet, Some("nonsense")).await.next().await.unwrap();
+    assert_eq!(told(&nonsense), 100);
 }
 
 #[tokio::test]

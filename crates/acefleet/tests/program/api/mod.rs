@@ -2,6 +2,8 @@
 
 mod auth;
 mod client;
+mod dashboards;
+mod diagnostics;
 mod documents;
 mod fleet;
 mod golden;
@@ -10,7 +12,10 @@ mod host;
 mod listen;
 mod mistakes;
 mod operations;
+mod past;
+mod playlists;
 mod provision;
 mod reads;
 mod server;
 mod streams;
+mod why;

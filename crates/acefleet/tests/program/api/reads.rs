@@ -2,6 +2,7 @@
 
 use super::fleet::{Fleet, Setup};
 use super::golden::golden;
+use acefleet::settings::Sources;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -270,6 +271,17 @@ async fn logs_are_read_by_the_function_that_was_handed_in_within_bounds() {
 }
 
 #[tokio::test]
+async fn what_an_engine_takes_of_the_machine_is_asked_of_the_function_that_was_handed_in() {
+    let fleet = two_vpns().await;
+    let got = fleet.get("/engines/acestream-1/usage").await;
+    assert_eq!(
+        got.json(),
+        serde_json::json!({ "cpu_percent": 12.5, "memory_bytes": 4096, "memory_limit_bytes": null })
+    );
+    assert_eq!(fleet.get("/engines/nobody/usage").await.status, 404);
+}
+
+#[tokio::test]
 async fn everything_is_found_under_the_prefix_as_well() {
     let fleet = two_vpns().await;
     for path in ["/engines", "/streams", "/vpn/status", "/health/status", "/orchestrator/status", "/journal"]
@@ -281,10 +293,61 @@ async fn everything_is_found_under_the_prefix_as_well() {
 }
 
 #[tokio::test]
-async fn without_a_panel_a_page_says_how_to_get_one() {
+async fn the_way_to_the_panel_is_relative_so_that_it_holds_behind_a_prefix() {
     let fleet = Setup::default().start().await;
     let got = fleet.get("/panel").await;
+    assert_eq!((got.status, got.header("location")), (307, Some("panel/")));
+}
+
+#[tokio::test]
+async fn the_panel_or_a_page_that_says_how_to_get_it_is_always_there() {
+    let fleet = Setup::default().start().await;
+    let got = fleet.get("/panel/").await;
     assert_eq!((got.status, got.header("content-type")), (200, Some("text/html; charset=utf-8")));
-    assert!(got.text.contains("npm run build"));
+    assert!(got.text.contains("npm run build") || got.text.contains("type=\"module\""), "{}", got.text);
     assert_eq!(got.header("x-content-type-options"), Some("nosniff"));
+    assert!(
+        got.header("content-security-policy").is_some_and(|policy| policy.contains("default-src 'none'"))
+    );
+    assert_eq!(fleet.get("/panel/no-such-file.js").await.status, 404);
+}
+
+#[tokio::test]
+async fn settings_are_told_with_their_source_and_meaning_and_never_a_secret() {
+    let environment = [("MIN_REPLICAS", "3"), ("API_KEY", "abc123-secret")];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let settings =
+        acefleet::settings::read(&Sources { environment, ..Sources::empty() }).expect("they are fine");
+    let mut setup = Setup::default();
+    setup.chosen.effective = settings.effective;
+    let got = setup.start().await.get("/settings").await;
+    let told: Vec<Value> = serde_json::from_str(&got.text).expect("JSON");
+    let of = |name: &str| told.iter().find(|one| one["name"] == name).expect("it is told");
+    assert_eq!(
+        (&of("MIN_REPLICAS")["value"], &of("MIN_REPLICAS")["origin"]),
+        (&"3".into(), &"environment".into())
+    );
+    assert_eq!(of("MAX_REPLICAS")["origin"], "default");
+    assert_eq!((&of("API_KEY")["value"], &of("API_KEY")["secret"]), (&"***".into(), &true.into()));
+    assert!(!got.text.contains("abc123"), "a secret is told");
+    assert!(of("MIN_REPLICAS")["meaning"].as_str().is_some_and(|meaning| meaning.len() > 20));
+}
+
+#[tokio::test]
+async fn the_numbers_of_the_last_hours_begin_with_the_present_ones() {
+    let fleet = two_vpns().await;
+    let deadline = std::time::Instant::now() + 10 * SECOND;
+    let told = loop {
+        let told = fleet.get("/trends?minutes=5").await.json();
+        if told.as_array().is_some_and(|told| !told.is_empty()) || std::time::Instant::now() > deadline {
+            break told;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(
+        (&told[0]["offered"], &told[0]["free"], &told[0]["streams"]),
+        (&json!(2), &json!(2), &json!(0)),
+        "{told}"
+    );
+    assert_eq!(fleet.get("/trends?minutes=-1").await.status, 422);
 }

@@ -9,13 +9,25 @@
 
 // What stories on real Docker are told with; the tests use more of it than this does.
 #[allow(dead_code)]
-#[path = "../../../../acefleet/tests/docker/fleet.rs"]
+#[path = "../../../../acefleet/tests/stories/fleet.rs"]
 mod fleet;
 #[allow(dead_code)]
 #[path = "../../../../acefleet/tests/docker/ground.rs"]
 mod ground;
 #[allow(dead_code)]
-#[path = "../../../../acefleet/tests/docker/web.rs"]
+#[path = "../../../../acefleet/tests/stories/happenings.rs"]
+mod happenings;
+#[allow(dead_code)]
+#[path = "../../../../acefleet/tests/docker/program.rs"]
+mod program;
+#[allow(dead_code)]
+#[path = "../../../../acefleet/tests/stories/same_ground.rs"]
+mod same_ground;
+#[allow(dead_code)]
+#[path = "../../../../acefleet/tests/docker/way.rs"]
+mod way;
+#[allow(dead_code)]
+#[path = "../../../../acefleet/tests/stories/web.rs"]
 mod web;
 
 mod ask;

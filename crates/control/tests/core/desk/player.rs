@@ -16,6 +16,8 @@ pub(crate) struct Session {
     downloaded: u64,
 }
 
+/// What is a file and no channel.
+const FILM: &str = "film";
 /// The channel that no engine can play.
 const OFFLINE: &str = "offline";
 const SILENT: Outcome = Outcome::Unknown(Silence::TimedOut);
@@ -35,7 +37,7 @@ impl Host {
             playback_session_id: number.to_string().into(),
             stat_path: path.clone(),
             command_path: path,
-            is_live: true,
+            is_live: &*content.key != FILM,
         })))
     }
 

@@ -195,3 +195,45 @@ fn an_engine_that_has_opened_a_session_and_answers_no_more_is_not_waited_for() {
         ",
     );
 }
+
+#[test]
+fn a_viewer_who_comes_back_to_a_stalled_stream_is_refused_in_the_end() {
+    let mut desk = Desk::at_rest(no_vpn(1));
+    desk.watches(1, "news");
+    desk.wait(secs(100));
+    desk.mute = true;
+    desk.hold("create");
+    desk.hold("open");
+    desk.event(Event::SessionSilent(SessionId(2)));
+    desk.played();
+    desk.leaves(1);
+    desk.watches(2, "news");
+    desk.wait(secs(200));
+    assert!(desk.played().contains("viewer 2 is refused"), "nobody waits for ever");
+}
+
+#[test]
+fn an_engine_that_opens_a_session_which_ends_at_once_is_not_asked_again() {
+    let mut desk = Desk::at_rest(no_vpn(4));
+    desk.mute = true;
+    desk.watches(1, "news");
+    for session in 2..5 {
+        desk.event(Event::SessionBroke(SessionId(session)));
+        desk.wait(secs(10));
+    }
+    let played = desk.played();
+    for engine in 1..4 {
+        assert_eq!(played.matches(&format!("open news on acestream-{engine} ")).count(), 1, "{played}");
+    }
+    assert!(played.contains("no engine could open it: it ended before it"), "{played}");
+}
+
+#[test]
+fn a_file_that_nobody_reads_just_now_is_not_given_up() {
+    let mut desk = Desk::at_rest(no_vpn(2));
+    desk.mute = true;
+    desk.watches(1, "film");
+    desk.played();
+    desk.wait(secs(200));
+    check(desk.played(), "");
+}

@@ -89,6 +89,7 @@ fn a_stream_that_is_still_being_opened_or_that_nobody_watches_any_more_can_be_st
         1000s     < viewer 1 is kept waiting
                   > open news on acestream-1 (a viewer waits for it)
                   < viewer 1 is refused until 1030s: stopped by an operator
+                  < session 2 is released
                   > close a session on acestream-1 (nobody watches it there any more)
         ",
     );

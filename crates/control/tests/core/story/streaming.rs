@@ -81,7 +81,8 @@ fn a_session_that_arrives_when_nobody_wants_it_any_more_is_closed() {
         "
         1000s     < viewer 1 is kept waiting
                   > open news on acestream-1 (a viewer waits for it)
-        1006s     > close a session on acestream-1 (nobody watches it there any more)
+        1006s     < session 2 is released
+                  > close a session on acestream-1 (nobody watches it there any more)
         ",
     );
 }

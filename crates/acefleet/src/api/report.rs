@@ -1,0 +1,46 @@
+//! A report of the whole, for whoever is to find out what went wrong.
+
+use super::Api;
+use super::events::everything;
+use super::wire::time::Moment;
+use crate::log::OneLine;
+use crate::report::{Keep, Report};
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::Response;
+use std::fmt::Write;
+
+/// Settings, state, journal, log and metrics in one text, without anything secret: what a bug report needs.
+#[utoipa::path(get, path = "/report", tag = "program",
+    responses((status = 200, body = String, content_type = "text/plain")))]
+pub(super) async fn get_report(State(api): State<Api>) -> Response {
+    let picture = api.picture();
+    let now = api.now();
+    let about = [
+        ("written", Moment(now).text()),
+        ("picture", format!("number {} of {}", picture.number, Moment(picture.snapshot.at).text())),
+        ("runtime", picture.notes.join("; ")),
+        ("log level", api.log().level().level),
+    ];
+    let mut report = Report::new(&api.parts.facts, &about);
+    let state = serde_json::to_string_pretty(&everything(&api, &picture, None)).unwrap_or_default();
+    report.section("State", &state, Keep::Beginning);
+    let mut journal = String::new();
+    for entry in picture.journal.iter().map(|numbered| &numbered.entry) {
+        // Writing to memory does not fail.
+        let _ = writeln!(journal, "{} {}", Moment(entry.at).text(), OneLine(entry));
+    }
+    report.section("Journal", &journal, Keep::End);
+    report.section("Log", &api.log().lines().join("\n"), Keep::End);
+    let totals = api.with_history(|history| history.totals());
+    let (_, metrics) = api.parts.meters.text(&picture.snapshot, totals, std::iter::empty());
+    report.section("Metrics", &metrics, Keep::Beginning);
+    let mut response = Response::new(Body::from(report.finish()));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    let attachment = HeaderValue::from_static("attachment; filename=\"acefleet-report.txt\"");
+    headers.insert(CONTENT_DISPOSITION, attachment);
+    response
+}

@@ -1,0 +1,367 @@
+//! Channels over stand-in engines on real sockets, with a core whose words are written down in the test.
+
+mod stage;
+
+use super::*;
+
+use control::message::Obstacle;
+use stage::{Stage, id, live};
+use std::time::Duration;
+
+#[tokio::test]
+async fn a_viewer_is_sent_what_his_session_delivers_from_a_keyframe_on() {
+    let stage = Stage::with_engines(1).await;
+    let viewer = stage.joins(&id(1)).await;
+    stage.plays(0, &id(1)).await;
+    let mut viewer = live(viewer).await;
+    viewer.watch_until_counted(500).await;
+    let seen = viewer.seen();
+    assert_eq!((seen.garbage, seen.continuity_errors, seen.missing), (0, 0, 0), "{seen:?}");
+}
+
+#[tokio::test]
+async fn twenty_viewers_of_one_channel_are_shown_the_same_session() {
+    let stage = Stage::with_engines(1).await;
+    let mut viewers = Vec::new();
+    for _ in 0..20 {
+        viewers.push(stage.joins(&id(1)).await);
+    }
+    assert_eq!(stage.proxy.channels().len(), 1);
+    stage.plays(0, &id(1)).await;
+    for viewer in viewers {
+        live(viewer).await.watch_until_counted(100).await;
+    }
+    assert_eq!(stage.engines[0].sessions().len(), 1);
+}
+
+#[tokio::test]
+async fn a_channel_that_moves_goes_on_where_it_was() {
+    let stage = Stage::with_engines(2).await;
+    let viewer = stage.joins(&id(1)).await;
+    let first = stage.plays(0, &id(1)).await;
+    let mut viewer = live(viewer).await;
+    viewer.watch_until_counted(300).await;
+    let second = stage.plays(1, &id(1)).await;
+    stage.until_told(Event::SessionSpoke(second)).await;
+    stage.proxy.hear(1, Message::Release(first));
+    viewer.watch_until_counted(1_500).await;
+    let seen = viewer.seen();
+    assert_eq!((seen.garbage, seen.continuity_errors, seen.missing), (0, 0, 0), "{seen:?}");
+    assert_eq!(stage.proxy.channels()[0].moves, 1);
+}
+
+#[tokio::test]
+async fn an_engine_that_dies_is_told_and_its_viewers_go_on_with_the_next_session() {
+    let stage = Stage::with_engines(2).await;
+    let viewer = stage.joins(&id(1)).await;
+    let first = stage.plays(0, &id(1)).await;
+    let mut viewer = live(viewer).await;
+    viewer.watch_until_counted(300).await;
+    stage.engines[0].faults().crash(1);
+    stage.until_told(Event::SessionBroke(first)).await;
+    stage.plays(1, &id(1)).await;
+    viewer.watch_until_counted(1_500).await;
+    let seen = viewer.seen();
+    assert_eq!((seen.garbage, seen.continuity_errors), (0, 0), "{seen:?}");
+    assert!(viewer.silence() < Duration::from_secs(4), "{:?}", viewer.silence());
+}
+
+#[tokio::test]
+async fn while_there_is_nothing_a_viewer_is_sent_null_packets() {
+    let stage = Stage::with_engines(1).await;
+    let viewer = stage.joins(&id(1)).await;
+    let mut viewer = live(viewer).await;
+    let began = tokio::time::Instant::now();
+    viewer.watch_packets(7 * 3).await;
+    assert!(began.elapsed() >= Duration::from_millis(600));
+    assert_eq!(viewer.seen().counted, 0);
+}
+
+#[tokio::test]
+async fn an_engine_that_hangs_is_told_as_silent_and_not_waited_for_when_another_delivers() {
+    let stage = Stage::with_engines(2).await;
+    let viewer = stage.joins(&id(1)).await;
+    let first = stage.plays(0, &id(1)).await;
+    let mut viewer = live(viewer).await;
+    viewer.watch_until_counted(300).await;
+    stage.engines[0].faults().set(|faults| faults.hang = true);
+    stage.until_told(Event::SessionSilent(first)).await;
+    let second = stage.plays(1, &id(1)).await;
+    stage.until_told(Event::SessionSpoke(second)).await;
+    viewer.watch_until_counted(2_000).await;
+    assert_eq!((viewer.seen().garbage, viewer.seen().continuity_errors), (0, 0), "{:?}", viewer.seen());
+    assert!(viewer.silence() < Duration::from_secs(4), "{:?}", viewer.silence());
+}
+
+#[tokio::test]
+async fn an_engine_that_sends_noise_is_told_as_silent() {
+    let stage = Stage::with_engines(1).await;
+    let viewer = stage.joins(&id(1)).await;
+    let session = stage.plays(0, &id(1)).await;
+    let mut viewer = live(viewer).await;
+    viewer.watch_until_counted(300).await;
+    stage.engines[0].faults().set(|faults| faults.garbage = true);
+    stage.until_told(Event::SessionSilent(session)).await;
+    stage.engines[0].faults().clear();
+    viewer.watch_until_counted(300).await;
+    assert_eq!((viewer.seen().garbage, viewer.seen().continuity_errors), (0, 0), "{:?}", viewer.seen());
+}
+
+#[tokio::test]
+async fn a_source_that_stalls_and_goes_on_is_told_both_times() {
+    let stage = Stage::with_engines(1).await;
+    let viewer = stage.joins(&id(1)).await;
+    let session = stage.plays(0, &id(1)).await;
+    let mut viewer = live(viewer).await;
+    viewer.watch_until_counted(300).await;
+    stage.engines[0].faults().set(|faults| faults.stall = true);
+    stage.until_told(Event::SessionSilent(session)).await;
+    stage.forget();
+    stage.engines[0].faults().clear();
+    stage.until_told(Event::SessionSpoke(session)).await;
+    viewer.watch_until_counted(300).await;
+    assert_eq!((viewer.seen().continuity_errors, viewer.seen().missing), (0, 0), "{:?}", viewer.seen());
+}
+
+#[tokio::test]
+async fn while_the_core_is_rebuilt_a_channel_goes_on_and_every_viewer_is_told_to_the_new_one() {
+    let stage = Stage::with_engines(2).await;
+    let viewer = stage.joins(&id(1)).await;
+    let first = stage.plays(0, &id(1)).await;
+    let mut viewer = live(viewer).await;
+    stage.until_told(Event::SessionSpoke(first)).await;
+    viewer.watch_until_counted(300).await;
+    stage.forget();
+    stage.proxy.begin(2);
+    let came = Event::ViewerCame { viewer: ViewerId(1), content: id(1), sees: true };
+    stage.until_told(came).await;
+    // It has no session for him yet, and he does not notice.
+    stage.routes(&id(1), 2, None);
+    viewer.watch_until_counted(300).await;
+    let second = stage.opens(1, &id(1), 2).await;
+    stage.routes(&id(1), 2, Some(second));
+    stage.until_told(Event::SessionSpoke(second)).await;
+    viewer.watch_until_counted(1_500).await;
+    let seen = viewer.seen();
+    assert_eq!((seen.garbage, seen.continuity_errors, seen.missing), (0, 0, 0), "{seen:?}");
+    // Nobody will ever release what the core before had opened.
+    stage.until("the first engine is let go", |stage| stage.readers(0) == 0).await;
+}
+
+#[tokio::test]
+async fn a_refusal_in_time_is_told_with_its_kind_and_a_late_one_breaks_the_connection() {
+    let stage = Stage::with_engines(1).await;
+    for (because, told) in [
+        (Obstacle::CannotBePlayed, Because::CannotBePlayed),
+        (Obstacle::NoSeat, Because::Unavailable),
+        (Obstacle::TooManyViewers, Because::Unavailable),
+        (Obstacle::Stopped, Because::Unavailable),
+    ] {
+        let viewer = stage.joins(&id(1)).await;
+        stage.refuses(&id(1), because);
+        let refusal = viewer.settle(None).await.expect_err("he is refused");
+        assert_eq!((refusal.because, refusal.why.as_str()), (told, "for a reason"));
+    }
+    let viewer = stage.joins(&id(1)).await;
+    let mut viewer = live(viewer).await;
+    viewer.next().await.expect("null packets");
+    stage.refuses(&id(1), Obstacle::NoSeat);
+    assert_eq!(viewer.next().await, Err("for a reason".into()));
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_switched_off_or_being_stopped_lets_nobody_in() {
+    let off = Stage::choosing(0, ProxySettings { enabled: false, ..ProxySettings::default() }).await;
+    let refusal = off.proxy.join(&id(1), Connection::default()).expect_err("it is off");
+    assert_eq!((refusal.because, refusal.why.contains("PROXY_ENABLED")), (Because::Unavailable, true));
+    let stage = Stage::with_engines(1).await;
+    let mut viewer = live(stage.joins(&id(1)).await).await;
+    stage.proxy.end();
+    while viewer.next().await.is_ok() {}
+    let refusal = stage.proxy.join(&id(1), Connection::default()).expect_err("it is being stopped");
+    assert_eq!(refusal.because, Because::Unavailable);
+}
+
+#[tokio::test]
+async fn who_fetches_segments_gets_whole_ones_and_has_left_when_he_fetches_no_more() {
+    let chosen = ProxySettings {
+        commit: Duration::from_millis(200),
+        segment: Duration::from_secs(1),
+        fetch_idle: Duration::from_secs(1),
+        ..ProxySettings::default()
+    };
+    let stage = Stage::choosing(1, chosen).await;
+    let channel = id(1);
+    let (opened, ()) = tokio::join!(stage.proxy.open_playlist(&channel, Connection::default()), async {
+        stage.until_told(Event::ViewerCame { viewer: ViewerId(1), content: id(1), sees: false }).await;
+        stage.plays(0, &id(1)).await;
+    });
+    let token = opened.expect("there is room");
+    let list = match stage.proxy.playlist(&token).await {
+        Some(Ok(Listing::Live(list))) => list,
+        other => panic!("no playlist: {other:?}"),
+    };
+    assert!(list.contains("#EXTINF:1.") && list.contains("\n0.ts\n"), "{list}");
+    let segment = stage.proxy.segment(&token, 0).expect("it is kept").concat();
+    // Tables first: the programme association has PID 0.
+    assert_eq!((segment.len() % 188, segment[0], segment[1] & 0x1f, segment[2]), (0, 0x47, 0, 0));
+    assert_eq!(stage.proxy.segment(&token, 1_000), None);
+    assert_eq!(stage.proxy.segment("nobody", 0), None);
+    stage
+        .until("he has left", |stage| stage.proxy.channel(&id(1)).is_none_or(|it| it.viewers.is_empty()))
+        .await;
+    assert_eq!(stage.proxy.playlist(&token).await, None);
+}
+
+#[tokio::test]
+async fn there_are_no_more_viewers_and_channels_than_chosen() {
+    let chosen = ProxySettings { viewers_max: 3, channels_max: 2, ..ProxySettings::default() };
+    let stage = Stage::choosing(0, chosen).await;
+    let first = stage.joins(&id(1)).await;
+    let _second = stage.joins(&id(2)).await;
+    let refused = |content| stage.proxy.join(&content, Connection::default()).err().map(|it| it.why);
+    assert!(refused(id(3)).is_some_and(|why| why.contains("PROXY_MAX_CHANNELS")));
+    let _third = stage.joins(&id(2)).await;
+    assert!(refused(id(1)).is_some_and(|why| why.contains("PROXY_MAX_VIEWERS")));
+    drop(first);
+    // Until the core knows that he has left he has a place there.
+    assert!(refused(id(2)).is_some());
+    stage.hear();
+    assert_eq!(refused(id(2)), None);
+}
+
+#[tokio::test]
+async fn the_last_viewer_who_leaves_is_told_and_his_channel_closes_when_its_session_is_released() {
+    let stage = Stage::with_engines(1).await;
+    let viewer = stage.joins(&id(1)).await;
+    let session = stage.plays(0, &id(1)).await;
+    let mut viewer = live(viewer).await;
+    viewer.watch_until_counted(100).await;
+    drop(viewer);
+    stage.until_told(Event::ViewerLeft(ViewerId(1))).await;
+    assert_eq!(stage.proxy.channels().len(), 1, "he may be zapping back");
+    stage.proxy.hear(1, Message::Release(session));
+    stage.until("the channel closes", |stage| stage.proxy.channels().is_empty()).await;
+    stage.until("the engine is let go", |stage| stage.readers(0) == 0).await;
+}
+
+#[tokio::test]
+async fn who_comes_back_while_a_channel_lingers_is_shown_it_at_once() {
+    let stage = Stage::with_engines(1).await;
+    let viewer = stage.joins(&id(1)).await;
+    stage.plays(0, &id(1)).await;
+    live(viewer).await.watch_until_counted(100).await;
+    let began = tokio::time::Instant::now();
+    let mut viewer = live(stage.joins(&id(1)).await).await;
+    viewer.watch_until_counted(10).await;
+    assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
+    assert_eq!((stage.proxy.channels().len(), stage.engines[0].sessions().len()), (1, 1));
+}
+
+#[tokio::test]
+async fn one_content_by_two_names_is_one_channel_once_its_infohash_is_known() {
+    let stage = Stage::with_engines(1).await;
+    let _first = stage.joins(&id(1)).await;
+    stage.plays(0, &id(1)).await;
+    let hash = stage.engines[0].sessions()[0].infohash.as_str().into();
+    let by_hash = Content { kind: control::command::KeyType::Infohash, key: hash };
+    let mut second = live(stage.joins(&by_hash).await).await;
+    second.watch_until_counted(100).await;
+    assert_eq!(stage.proxy.channels().len(), 1);
+    // The core knows the channel by one name.
+    stage.until_told(Event::ViewerCame { viewer: ViewerId(2), content: id(1), sees: false }).await;
+}
+
+#[tokio::test]
+async fn a_channel_that_breaks_takes_only_its_own_viewers_with_it() {
+    let stage = Stage::with_engines(1).await;
+    let unlucky = live(stage.joins(&id(1)).await).await;
+    let lucky = stage.joins(&id(2)).await;
+    stage.plays(0, &id(2)).await;
+    let mut lucky = live(lucky).await;
+    let channel = stage.proxy.book().find(&id(1)).expect("it is watched");
+    channel.break_down();
+    stage.until_told(Event::ViewerLeft(ViewerId(1))).await;
+    let mut unlucky = unlucky;
+    let ended = async { while unlucky.next().await.is_ok() {} };
+    tokio::time::timeout(Duration::from_secs(10), ended).await.expect("his connection breaks");
+    lucky.watch_until_counted(100).await;
+    // Who comes again is served.
+    let again = stage.joins(&id(1)).await;
+    stage.plays(0, &id(1)).await;
+    live(again).await.watch_until_counted(100).await;
+}
+
+#[tokio::test]
+async fn who_reads_too_slowly_goes_on_at_a_keyframe_and_others_notice_nothing() {
+    let chosen = ProxySettings {
+        buffer: Duration::from_secs(2),
+        behind: Duration::ZERO,
+        buffer_bytes: 2 << 20,
+        ..ProxySettings::default()
+    };
+    let stage = Stage::choosing(1, chosen).await;
+    let (slow, quick) = (stage.joins(&id(1)).await, stage.joins(&id(1)).await);
+    stage.plays(0, &id(1)).await;
+    let (mut slow, mut quick) = (live(slow).await, live(quick).await);
+    slow.watch_until_counted(10).await;
+    let until = tokio::time::Instant::now() + Duration::from_secs(5);
+    while tokio::time::Instant::now() < until {
+        quick.watch_until_counted(100).await;
+    }
+    slow.watch_until_counted(1_000).await;
+    assert_eq!(slow.seen().continuity_errors, 0, "{:?}", slow.seen());
+    assert!(slow.seen().missing > 0 && slow.seen().discontinuities > 0, "{:?}", slow.seen());
+    assert_eq!((quick.seen().continuity_errors, quick.seen().missing), (0, 0), "{:?}", quick.seen());
+    let view = stage.proxy.channel(&id(1)).expect("it is watched");
+    assert_eq!(view.viewers.iter().map(|viewer| viewer.skips > 0).collect::<Vec<_>>(), [true, false]);
+}
+
+#[tokio::test]
+async fn who_takes_nothing_for_too_long_is_cut() {
+    let chosen = ProxySettings { no_progress: Duration::from_secs(1), ..ProxySettings::default() };
+    let stage = Stage::choosing(1, chosen).await;
+    let connection = Connection::default();
+    let joined = stage.proxy.join(&id(1), connection.clone()).expect("there is room");
+    stage.hear();
+    stage.plays(0, &id(1)).await;
+    let mut viewer = live(joined).await;
+    viewer.watch_until_counted(10).await;
+    tokio::time::timeout(Duration::from_secs(10), connection.cut.cancelled()).await.expect("he is cut");
+    assert!(viewer.next().await.is_err());
+    assert_eq!(stage.proxy.channel(&id(1)).map(|view| view.cuts), Some(1));
+}
+
+#[tokio::test]
+async fn a_file_is_read_by_each_viewer_with_the_ranges_that_he_wants() {
+    let stage = Stage::with_engines(1).await;
+    let film = Content { key: format!("f11e{:036x}", 1).into(), ..id(1) };
+    let whole = stage.joins(&film).await;
+    let session = stage.plays(0, &film).await;
+    let Showing::File(whole) = whole.settle(None).await.expect("it is served") else { panic!("a file") };
+    assert_eq!(whole.status, 200);
+    stage.until_told(Event::SessionSpoke(session)).await;
+    let part = stage.joins(&film).await;
+    stage.routes(&film, 1, Some(session));
+    let range = hyper::header::HeaderValue::from_static("bytes=1000-1999");
+    let Showing::File(part) = part.settle(Some(range)).await.expect("it is served") else { panic!("a file") };
+    assert_eq!(part.status, 206);
+    assert!(part.headers.iter().any(|(name, value)| name == "content-length" && value == "1000"));
+    let bytes = http_body_util::BodyExt::collect(part).await.expect("it has an end").to_bytes();
+    assert_eq!(bytes.len(), 1_000);
+    drop(whole);
+    assert_eq!(stage.engines[0].sessions().len(), 1);
+}
+
+#[tokio::test]
+async fn a_file_whose_engine_is_gone_is_told_as_broken() {
+    let stage = Stage::with_engines(1).await;
+    let film = Content { key: format!("f11e{:036x}", 1).into(), ..id(1) };
+    let viewer = stage.joins(&film).await;
+    let session = stage.plays(0, &film).await;
+    stage.engines[0].faults().crash(1);
+    stage.until("the engine has ended", |stage| stage.engines[0].sessions().is_empty()).await;
+    let refusal = viewer.settle(None).await.expect_err("nobody delivers it");
+    assert_eq!(refusal.because, Because::Faulty);
+    stage.until_told(Event::SessionBroke(session)).await;
+}

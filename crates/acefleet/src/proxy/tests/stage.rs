@@ -1,0 +1,204 @@
+//! Engines, a data plane, and viewers who count what they are shown.
+
+use super::super::*;
+
+use crate::dial::{Whom, fixture};
+use crate::engine::Engines;
+use bytes::Bytes;
+use control::command::KeyType;
+use control::ids::ContainerId;
+use control::message::Obstacle;
+use http_body_util::BodyExt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+use testbed::count::{Counter, Seen};
+use testbed::engine::{Engine, Settings};
+use tokio::time::{Instant, timeout};
+
+/// The longest that anything may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A content id that is its own.
+pub(super) fn id(number: u8) -> Content {
+    Content { kind: KeyType::ContentId, key: format!("{number:040x}").into() }
+}
+
+/// Engines and a data plane, and a core whose words are the test's.
+pub(super) struct Stage {
+    pub(super) proxy: Arc<Proxy>,
+    pub(super) engines: Vec<Engine>,
+    asks: Engines,
+    sessions: std::sync::atomic::AtomicU64,
+    told: Mutex<Vec<Event>>,
+}
+
+impl Stage {
+    pub(super) async fn with_engines(count: usize) -> Self {
+        Self::choosing(count, ProxySettings { commit: Duration::from_millis(200), ..Default::default() })
+            .await
+    }
+
+    pub(super) async fn choosing(count: usize, chosen: ProxySettings) -> Self {
+        let mut engines = Vec::new();
+        for _ in 0..count {
+            let settings = Settings::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+            engines.push(Engine::start(settings).await.expect("an engine starts"));
+        }
+        let ways = Arc::new(fixture::ways_to("gluetun"));
+        let proxy = Proxy::new(chosen, None, ways.clone(), Meters::default());
+        proxy.begin(1);
+        let (asks, sessions) = (Engines::new(ways), 0.into());
+        Self { proxy, engines, asks, sessions, told: Mutex::default() }
+    }
+
+    /// A viewer comes, and the core hears of it.
+    pub(super) async fn joins(&self, content: &Content) -> Joined {
+        let joined = self.proxy.join(content, Connection::default()).expect("there is room");
+        self.hear();
+        joined
+    }
+
+    /// The core hears what there is to hear.
+    pub(super) fn hear(&self) {
+        let mut told = self.told.lock().expect("no test has failed holding it");
+        told.extend(std::iter::from_fn(|| self.proxy.next_news()));
+    }
+
+    /// What the core was told until now does not count.
+    pub(super) fn forget(&self) {
+        self.hear();
+        self.told.lock().expect("no test has failed holding it").clear();
+    }
+
+    /// Everybody who watches this is refused.
+    pub(super) fn refuses(&self, content: &Content, because: Obstacle) {
+        let channel = self.proxy.channel(content).expect("somebody watches it");
+        for viewer in channel.viewers {
+            let (why, retry_at) = ("for a reason".into(), control::Time::ZERO);
+            self.proxy.hear(1, Message::Refuse { viewer: viewer.id, because, why, retry_at });
+        }
+    }
+
+    /// How many connections read from an engine.
+    pub(super) fn readers(&self, engine: usize) -> u32 {
+        self.engines[engine].sessions().iter().map(|session| session.readers).sum()
+    }
+
+    /// Waits until something is so.
+    pub(super) async fn until(&self, what: &str, so: impl Fn(&Self) -> bool) {
+        let wait = async {
+            while !so(self) {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("in vain: {what}"));
+    }
+
+    /// Waits until the core has been told this.
+    pub(super) async fn until_told(&self, event: Event) {
+        let wait = async {
+            loop {
+                self.hear();
+                if self.told.lock().expect("no test has failed holding it").contains(&event) {
+                    return;
+                }
+                self.proxy.has_news().await;
+            }
+        };
+        timeout(PATIENCE, wait)
+            .await
+            .unwrap_or_else(|_| panic!("never told: {event:?}, but {:?}", self.told));
+    }
+
+    /// An engine opens a session of this content.
+    pub(super) async fn opens(&self, engine: usize, content: &Content, build: u64) -> SessionId {
+        let number = self.sessions.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+        let whom = Whom { container: "gluetun".into(), port: self.engines[engine].address().port() };
+        let opened = self.asks.open(&whom, content, &number.to_string()).await.expect("it opens");
+        let source = Source {
+            engine: ContainerId::from_bytes([engine as u8; 32]),
+            whom,
+            path: opened.playback_path,
+            infohash: opened.infohash,
+            playback_session_id: opened.opened.playback_session_id,
+            stat_path: opened.opened.stat_path,
+            is_live: opened.opened.is_live,
+        };
+        self.proxy.opened(build, SessionId(number), source);
+        SessionId(number)
+    }
+
+    /// The core routes everybody who watches this to a session.
+    pub(super) fn routes(&self, content: &Content, build: u64, session: Option<SessionId>) {
+        let channel = self.proxy.channel(content).expect("somebody watches it");
+        for viewer in channel.viewers {
+            self.proxy.hear(build, Message::Route { viewer: viewer.id, session });
+        }
+    }
+
+    /// An engine opens a session, and everybody is routed there.
+    pub(super) async fn plays(&self, engine: usize, content: &Content) -> SessionId {
+        let session = self.opens(engine, content, 1).await;
+        self.routes(content, 1, Some(session));
+        session
+    }
+}
+
+/// What a viewer is shown who waits as long as he has to.
+pub(super) async fn live(joined: Joined) -> Viewer {
+    match joined.settle(None).await.expect("he is served") {
+        Showing::Live(live) => Viewer::of(live),
+        Showing::File(file) => panic!("a file: {file:?}"),
+    }
+}
+
+/// A viewer who counts.
+pub(super) struct Viewer {
+    body: Live,
+    counter: Counter,
+    heard_at: Instant,
+    silence: Duration,
+}
+
+impl Viewer {
+    fn of(body: Live) -> Self {
+        Self { body, counter: Counter::new(), heard_at: Instant::now(), silence: Duration::ZERO }
+    }
+
+    pub(super) fn seen(&self) -> &Seen {
+        self.counter.seen()
+    }
+
+    /// The longest time without a packet that counts.
+    pub(super) fn silence(&self) -> Duration {
+        self.silence
+    }
+
+    /// What comes next.
+    pub(super) async fn next(&mut self) -> Result<Bytes, String> {
+        let frame = timeout(PATIENCE, self.body.frame()).await.expect("something comes");
+        let frame = frame.expect("a channel has no end").map_err(|error| error.to_string())?;
+        let bytes = frame.into_data().expect("there is nothing but data");
+        assert_eq!(bytes.len() % 188, 0, "whole packets");
+        let counted = self.seen().counted;
+        self.counter.feed(&bytes);
+        if self.seen().counted != counted {
+            self.silence = self.silence.max(self.heard_at.elapsed());
+            self.heard_at = Instant::now();
+        }
+        Ok(bytes)
+    }
+
+    pub(super) async fn watch_until_counted(&mut self, count: u64) {
+        let until = self.seen().counted + count;
+        while self.seen().counted < until {
+            self.next().await.expect("it goes on");
+        }
+    }
+
+    pub(super) async fn watch_packets(&mut self, count: u64) {
+        while self.seen().packets < count {
+            self.next().await.expect("it goes on");
+        }
+    }
+}

@@ -1,0 +1,508 @@
+//! A viewer: where he sits, what he is waiting for, and the body that his player reads.
+//!
+//! A body holds no bytes of its own: it is given references into the channel's buffer, and null packets while there
+//! is nothing. Whoever drops it has left.
+
+use super::channel::Channel;
+use super::news::Word;
+use super::session::{self, Source};
+use super::tape::{Place, Taken, Tape};
+use super::{Proxy, SeatRef};
+use bytes::Bytes;
+use control::Time;
+use control::ids::ViewerId;
+use control::message::Obstacle;
+use futures_util::StreamExt;
+use futures_util::task::AtomicWaker;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::{Body, Frame};
+use hyper::header::{self, HeaderName, HeaderValue};
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// Who has gone for want of a place may come again after so long.
+const COME_AGAIN: Duration = Duration::from_secs(10);
+
+/// The connection that a viewer sits behind.
+#[derive(Clone, Default, Debug)]
+pub struct Connection {
+    /// His address.
+    pub client: Option<SocketAddr>,
+    /// Cuts it, whatever is still to be written.
+    pub cut: CancellationToken,
+}
+
+/// Why a viewer is not served.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Refusal {
+    /// Which kind of obstacle it is.
+    pub because: Because,
+    /// Why, and what to do.
+    pub why: String,
+    /// When it may be worth trying again.
+    pub retry_after: Duration,
+}
+
+/// Which kind of obstacle keeps a viewer from being served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Because {
+    /// No engine can play it.
+    CannotBePlayed,
+    /// There is no room, or the proxy is off, or a person has stopped it.
+    Unavailable,
+    /// The engine that plays it, or the proxy itself, is at fault.
+    Faulty,
+}
+
+impl Because {
+    /// All of them.
+    pub(super) const ALL: [Self; 3] = [Self::CannotBePlayed, Self::Unavailable, Self::Faulty];
+
+    /// How it is counted.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::CannotBePlayed => "cannot_be_played",
+            Self::Unavailable => "unavailable",
+            Self::Faulty => "faulty",
+        }
+    }
+}
+
+impl Refusal {
+    pub(super) fn told(because: Obstacle, why: String, retry_after: Duration) -> Self {
+        let because = match because {
+            Obstacle::CannotBePlayed => Because::CannotBePlayed,
+            Obstacle::NoSeat | Obstacle::TooManyViewers | Obstacle::Stopped => Because::Unavailable,
+        };
+        Self { because, why, retry_after }
+    }
+
+    pub(super) fn disabled() -> Self {
+        let why = "the proxy is switched off: set PROXY_ENABLED=true to watch through acefleet".to_owned();
+        Self { because: Because::Unavailable, why, retry_after: Duration::from_secs(60) }
+    }
+
+    pub(super) fn too_many(what: &str) -> Self {
+        let why = format!("there are {what} already; try again when somebody has left");
+        Self { because: Because::Unavailable, why, retry_after: COME_AGAIN }
+    }
+
+    pub(super) fn exit() -> Self {
+        let why = "acefleet is being stopped; try again in a moment".to_owned();
+        Self { because: Because::Unavailable, why, retry_after: COME_AGAIN }
+    }
+
+    pub(super) fn mistake() -> Self {
+        let why = "acefleet made a mistake with this channel; its log has the details".to_owned();
+        Self { because: Because::Faulty, why, retry_after: Duration::from_secs(1) }
+    }
+
+    fn of_engine(broken: &session::Broken) -> Self {
+        let why = format!("the engine does not deliver it: {broken}");
+        Self { because: Because::Faulty, why, retry_after: Duration::from_secs(1) }
+    }
+}
+
+/// How it ended for a viewer, if he has not left by himself.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Ending {
+    /// He is not served.
+    #[error("{}", .0.why)]
+    Refused(Refusal),
+    /// He took nothing for too long.
+    #[error("nothing was taken for too long")]
+    Cut,
+}
+
+/// Where a viewer sits: shared by his body and his channel.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) id: ViewerId,
+    pub(super) since: Time,
+    connection: Connection,
+    began: Instant,
+    waker: AtomicWaker,
+    ending: OnceLock<Ending>,
+    /// Where he reads.
+    place: Mutex<Place>,
+    /// Milliseconds from his coming until he last took something.
+    took_at: AtomicU64,
+    bytes: AtomicU64,
+    skips: AtomicU64,
+    /// He was shown something.
+    shown: AtomicBool,
+    /// He fetches segments.
+    fetches: AtomicBool,
+}
+
+/// What can be seen of a viewer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ViewerView {
+    /// Who he is.
+    pub id: ViewerId,
+    /// Since when.
+    pub since: Time,
+    /// His address.
+    pub client: Option<SocketAddr>,
+    /// What he has been given.
+    pub bytes: u64,
+    /// How far he is behind what was published last, if there is something that he has not taken.
+    pub lag: Duration,
+    /// How often he fell back too far.
+    pub skips: u64,
+    /// He fetches segments.
+    pub fetches: bool,
+}
+
+impl Seat {
+    pub(super) fn new(id: ViewerId, since: Time, connection: Connection) -> Self {
+        Self {
+            id,
+            since,
+            connection,
+            began: Instant::now(),
+            waker: AtomicWaker::new(),
+            ending: OnceLock::new(),
+            place: Mutex::default(),
+            took_at: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            skips: AtomicU64::new(0),
+            shown: AtomicBool::new(false),
+            fetches: AtomicBool::new(false),
+        }
+    }
+
+    /// There may be something for him.
+    pub(super) fn wake(&self) {
+        self.waker.wake();
+    }
+
+    /// It is over for him: his connection breaks, so that his player knows that something went wrong.
+    pub(super) fn end(&self, ending: Ending) {
+        // What came first counts.
+        let _known = self.ending.set(ending);
+        self.waker.wake();
+    }
+
+    /// How it ended for him, if it has.
+    pub(super) fn ending(&self) -> Option<&Ending> {
+        self.ending.get()
+    }
+
+    /// Who is to be woken when there may be something for him.
+    pub(super) fn register(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    /// He has no connection that stays, but fetches segments.
+    pub(super) fn fetches(&self) {
+        self.fetches.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_fetching(&self) -> bool {
+        self.fetches.load(Ordering::Relaxed)
+    }
+
+    /// He took nothing for too long. His body is not asked any more, so his connection is cut.
+    pub(super) fn cut(&self) {
+        self.end(Ending::Cut);
+        self.connection.cut.cancel();
+    }
+
+    /// For how long he has taken nothing.
+    pub(super) fn idle(&self) -> Duration {
+        self.began.elapsed().saturating_sub(Duration::from_millis(self.took_at.load(Ordering::Relaxed)))
+    }
+
+    /// Where he reads.
+    pub(super) fn place(&self) -> Place {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What there is for him.
+    fn take(&self, tape: &Tape) -> Taken {
+        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        tape.take(&mut place)
+    }
+
+    pub(super) fn took(&self, bytes: usize) {
+        self.took_at.store(self.began.elapsed().as_millis() as u64, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn view(&self, lag: Duration) -> ViewerView {
+        ViewerView {
+            id: self.id,
+            since: self.since,
+            client: self.connection.client,
+            bytes: self.bytes.load(Ordering::Relaxed),
+            lag,
+            skips: self.skips.load(Ordering::Relaxed),
+            fetches: self.is_fetching(),
+        }
+    }
+}
+
+/// A viewer who watches; dropped, he has left.
+#[derive(Debug)]
+pub struct Watching {
+    proxy: Arc<Proxy>,
+    channel: Arc<Channel>,
+    seat: SeatRef,
+}
+
+impl Watching {
+    pub(super) const fn new(proxy: Arc<Proxy>, channel: Arc<Channel>, seat: SeatRef) -> Self {
+        Self { proxy, channel, seat }
+    }
+
+    /// What becomes of him, as far as it is known.
+    fn poll_decided(&self, context: &Context<'_>) -> Poll<Result<(), Refusal>> {
+        self.seat.waker.register(context.waker());
+        if let Some(Ending::Refused(refusal)) = self.seat.ending.get() {
+            self.proxy.meters.refused(refusal.because.word());
+            return Poll::Ready(Err(refusal.clone()));
+        }
+        if self.channel.has_begun() { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+}
+
+impl Watching {
+    pub(super) const fn channel(&self) -> &Arc<Channel> {
+        &self.channel
+    }
+
+    pub(super) const fn seat(&self) -> &SeatRef {
+        &self.seat
+    }
+
+    /// He was given a part of what he wanted to watch.
+    pub(super) fn count_out(&self, bytes: usize) {
+        self.channel.count_out(bytes);
+        self.proxy.meters.bytes_out.inc_by(bytes as u64);
+        if !self.seat.shown.swap(true, Ordering::Relaxed) {
+            self.proxy.meters.waited(self.seat.began.elapsed());
+        }
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.proxy.leave(self.seat.id);
+    }
+}
+
+/// A viewer who has just come.
+#[derive(Debug)]
+pub struct Joined {
+    watching: Watching,
+    patience: Duration,
+}
+
+/// What a viewer is shown.
+#[derive(Debug)]
+pub enum Showing {
+    /// A channel.
+    Live(Live),
+    /// A file: what its engine answers.
+    File(File),
+}
+
+impl Joined {
+    pub(super) const fn new(watching: Watching, patience: Duration) -> Self {
+        Self { watching, patience }
+    }
+
+    /// Waits until it is known whether he is served, as long as his patience lasts.
+    pub(super) async fn hold_back(self) -> Result<Watching, Refusal> {
+        let Self { watching, patience } = self;
+        let decided = timeout(patience, poll_fn(|context| watching.poll_decided(context))).await;
+        decided.unwrap_or(Ok(())).map(|()| watching)
+    }
+
+    /// What he is shown. Who is still waiting when his patience ends is shown null packets, because his player must not
+    /// give up.
+    pub async fn settle(self, range: Option<HeaderValue>) -> Result<Showing, Refusal> {
+        let watching = self.hold_back().await?;
+        match watching.channel.file() {
+            Some((session, source)) => {
+                let is_part = range.is_some();
+                let file = File::open(&watching, &source, range).await;
+                // A file has nobody else who could tell. That there is no such part of it says nothing about the rest.
+                match &file {
+                    Ok(_) => watching.proxy.say(session, Word::Spoke),
+                    Err(_) if is_part => {}
+                    Err(_) => watching.proxy.say(session, Word::Broke),
+                }
+                let (status, headers, pieces) = file?;
+                Ok(Showing::File(File { status, headers, watching, pieces }))
+            }
+            None => Ok(Showing::Live(Live::of(watching))),
+        }
+    }
+}
+
+/// The body of a channel.
+pub struct Live {
+    watching: Watching,
+    /// The last null packet that he was sent.
+    beat: Option<u64>,
+    /// It has turned out to be a file, which he is shown from its beginning.
+    file: Option<session::Pieces>,
+}
+
+impl std::fmt::Debug for Live {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Live").field("viewer", &self.watching.seat.id).finish_non_exhaustive()
+    }
+}
+
+impl Live {
+    fn of(watching: Watching) -> Self {
+        Self { watching, beat: None, file: None }
+    }
+
+    fn poll_file(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Some(pieces) = &mut self.file else { return Poll::Pending };
+        pieces.poll_next_unpin(context).map(|piece| match piece {
+            Some(Ok(bytes)) => {
+                self.watching.seat.took(bytes.len());
+                self.watching.count_out(bytes.len());
+                Some(Ok(Frame::data(bytes)))
+            }
+            // A file that has been read ends as it should.
+            Some(Err(session::Broken::Ended)) | None => None,
+            Some(Err(broken)) => Some(Err(broken.into())),
+        })
+    }
+}
+
+type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Body for Live {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let live = self.get_mut();
+        // Before anything is looked at, so that nothing is missed.
+        live.watching.seat.waker.register(context.waker());
+        if let Some(ending) = live.watching.seat.ending.get() {
+            return Poll::Ready(Some(Err(ending.clone().into())));
+        }
+        if live.file.is_some() {
+            return live.poll_file(context);
+        }
+        let (channel, seat) = (&live.watching.channel, &live.watching.seat);
+        loop {
+            match seat.take(channel.tape()) {
+                Taken::Bytes(bytes) => {
+                    seat.took(bytes.len());
+                    live.watching.count_out(bytes.len());
+                    return Poll::Ready(Some(Ok(Frame::data(bytes))));
+                }
+                Taken::Skipped => {
+                    seat.skips.fetch_add(1, Ordering::Relaxed);
+                    channel.count_skip();
+                    live.watching.proxy.meters.skips.inc();
+                }
+                Taken::Nothing => break,
+            }
+        }
+        if let Some((session, source)) = channel.file() {
+            live.watching.proxy.say(session, Word::Spoke);
+            live.file = Some(session::read(live.watching.proxy.ways.clone(), source));
+            return live.poll_file(context);
+        }
+        let beat = Some(channel.beat());
+        if live.beat != beat {
+            live.beat = beat;
+            let nulls = Bytes::from_static(&mpegts::KEEPALIVE);
+            seat.took(nulls.len());
+            return Poll::Ready(Some(Ok(Frame::data(nulls))));
+        }
+        Poll::Pending
+    }
+}
+
+/// What an engine says of a file.
+type Headers = Vec<(HeaderName, HeaderValue)>;
+type FileBody = UnsyncBoxBody<Bytes, BodyError>;
+
+/// A file: what its engine answers, with its ranges.
+pub struct File {
+    /// The status code: 200, 206 or 416.
+    pub status: u16,
+    /// What the engine says of it: type, length, range.
+    pub headers: Headers,
+    watching: Watching,
+    pieces: FileBody,
+}
+
+impl std::fmt::Debug for File {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("File").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+impl File {
+    async fn open(
+        watching: &Watching,
+        source: &Source,
+        range: Option<HeaderValue>,
+    ) -> Result<(u16, Headers, FileBody), Refusal> {
+        let range = range.map(|range| (header::RANGE, range));
+        let ways = &watching.proxy.ways;
+        let streaming = session::request(ways, source, range).await.map_err(|it| Refusal::of_engine(&it))?;
+        let status = streaming.status;
+        if !matches!(status, 200 | 206 | 416) {
+            return Err(Refusal::of_engine(&session::Broken::Status(status)));
+        }
+        let kept =
+            [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::CONTENT_RANGE, header::ACCEPT_RANGES];
+        let kept = kept.into_iter().filter_map(|name| {
+            let value = streaming.headers.get(&name)?.clone();
+            Some((name, value))
+        });
+        let headers = kept.collect();
+        let pieces = futures_util::stream::unfold(streaming, |mut streaming| async move {
+            let piece = streaming.next().await.transpose()?;
+            Some((piece.map(Frame::data).map_err(BodyError::from), streaming))
+        });
+        let pieces = StreamBody::new(pieces).boxed_unsync();
+        Ok((status, headers, pieces))
+    }
+}
+
+impl Body for File {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let file = self.get_mut();
+        let seat = &file.watching.seat;
+        if let Some(ending) = seat.ending.get() {
+            return Poll::Ready(Some(Err(ending.clone().into())));
+        }
+        let frame = std::task::ready!(Pin::new(&mut file.pieces).poll_frame(context));
+        if let Some(bytes) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
+            seat.took(bytes.len());
+            file.watching.count_out(bytes.len());
+        }
+        Poll::Ready(frame)
+    }
+}

@@ -1,0 +1,181 @@
+//! A process that writes to a store: this test's own program, started with one test and told by its environment what
+//! to do. What it has done it writes to a file, line by line, so that it can be killed at any moment.
+
+use acefleet::history::Totals;
+use acefleet::journal::{Filter, Numbered};
+use acefleet::store::{News, SampleFact, Store};
+use control::Time;
+use control::command::{Content, KeyType};
+use control::event::SessionReport;
+use control::journal::{Entry, Expect, Subject, What};
+use control::snapshot::StreamView;
+use control::stream::Origin;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where the database is, and where the process tells what it has done.
+const FOLDER: &str = "ACEFLEET_TEST_STORE";
+/// Without it, what it has written is gathered as it usually is; with it, it is written at once.
+const AT_ONCE: &str = "ACEFLEET_TEST_STORE_AT_ONCE";
+pub(super) const DATABASE: &str = "a.db";
+const SAID: &str = "said";
+/// Entries and samples that are recorded together.
+const TOGETHER: u64 = 20;
+/// How often, if they are not written at once.
+const RECORDS_EVERY: Duration = Duration::from_millis(20);
+
+/// Something that the process has done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Said {
+    /// It has opened the file, whose last entry was this one.
+    Began(u64),
+    /// It has recorded everything up to this entry.
+    Recorded(u64),
+    /// It has seen that everything up to this entry has been written.
+    Committed(u64),
+    /// The store cannot be used.
+    Trouble,
+    /// The store can be used again.
+    Well,
+}
+
+/// The process's command line.
+pub(super) fn command(folder: &Path, at_once: bool) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.args(["--exact", "store::child::a_process_that_is_told_to_writes_until_it_is_killed"]);
+    command.env(FOLDER, folder).stdout(std::process::Stdio::null());
+    if at_once {
+        command.env(AT_ONCE, "1");
+    }
+    command
+}
+
+/// Ends a process as a power cut would, as far as it can be told from inside.
+pub(super) fn kill(mut child: Child) {
+    child.kill().expect("it runs");
+    child.wait().expect("it has ended");
+}
+
+/// What a process has said so far.
+pub(super) fn said(folder: &Path) -> Vec<Said> {
+    let text = std::fs::read_to_string(folder.join(SAID)).unwrap_or_default();
+    // A line that has no end was cut off.
+    let lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+    lines.map(|line| parse(line).unwrap_or_else(|| panic!("{line}"))).collect()
+}
+
+/// Forgets what was said.
+pub(super) fn forget(folder: &Path) {
+    drop(std::fs::remove_file(folder.join(SAID)));
+}
+
+fn parse(line: &str) -> Option<Said> {
+    let mut words = line.split(' ');
+    let (word, mut number) = (words.next()?, || words.next()?.parse().ok());
+    match word {
+        "began" => Some(Said::Began(number()?)),
+        "recorded" => Some(Said::Recorded(number()?)),
+        "committed" => Some(Said::Committed(number()?)),
+        "trouble" => Some(Said::Trouble),
+        "well" => Some(Said::Well),
+        _other => None,
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_is_told_to_writes_until_it_is_killed() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let folder = Path::new(&folder);
+    let at_once = std::env::var_os(AT_ONCE).is_some();
+    let mut file = OpenOptions::new().create(true).append(true).open(folder.join(SAID)).expect("a file");
+    let mut say = |what: String| say(&mut file, &what);
+    let store = Store::at(folder.join(DATABASE));
+    store.written().await;
+    let mut last = store.newest_entry();
+    say(format!("began {last}"));
+    let (mut seen, mut well) = (last, true);
+    loop {
+        store.record(news(last, TOGETHER));
+        last += TOGETHER;
+        say(format!("recorded {last}"));
+        if at_once {
+            store.written().await;
+        } else {
+            tokio::time::sleep(RECORDS_EVERY).await;
+            let newest = store.readers().journal(Filter::default(), 1).await;
+            let newest = newest.ok().and_then(|lines| Some(lines.first()?.id)).unwrap_or(seen);
+            if std::mem::replace(&mut seen, newest) != newest {
+                say(format!("committed {newest}"));
+            }
+        }
+        let is_well = store.trouble().is_none();
+        if is_well != well {
+            well = is_well;
+            say(if well { "well" } else { "trouble" }.to_owned());
+        }
+        if at_once && well {
+            say(format!("committed {last}"));
+        }
+    }
+}
+
+fn say(file: &mut File, what: &str) {
+    // Where files may not grow, this one may not either: then there is nobody to say it to.
+    drop(file.write_all(format!("{what}\n").as_bytes()));
+}
+
+/// So many entries after the last one, samples with them, and sums that are the number of the last entry.
+fn news(last: u64, number: u64) -> News {
+    let began = Time::from_secs(1);
+    let report = SessionReport {
+        status: "dl".into(),
+        peers: 1,
+        speed_down: 1,
+        speed_up: 1,
+        downloaded: last,
+        uploaded: last,
+    };
+    let entry = |id| {
+        let subject = Subject::Engine(None, "acestream-1".into());
+        let entry = Entry {
+            seq: id,
+            at: Time::from_secs(id),
+            subject,
+            what: What::Offered,
+            why: vec![],
+            expect: Expect::Nothing,
+        };
+        Arc::new(Numbered { id, entry })
+    };
+    let sample =
+        |id| SampleFact { stream: "s".into(), began, at: Time::from_secs(id), report: report.clone() };
+    let stream = StreamView {
+        id: "s".into(),
+        origin: Origin::Announced,
+        content: Content { kind: KeyType::Infohash, key: "k".into() },
+        engine: None,
+        playback_session_id: "".into(),
+        stat_path: None,
+        command_path: None,
+        is_live: true,
+        started_at: began,
+        ended: None,
+        report: None,
+        reported_at: None,
+        watching: 0,
+        waiting: 0,
+    };
+    let numbers = || last + 1..=last + number;
+    News {
+        at: Time::from_secs(last + number),
+        streams: [Arc::new(stream)].into(),
+        samples: numbers().map(sample).collect(),
+        journal: numbers().map(entry).collect(),
+        totals: Some(Totals { downloaded: last + number, uploaded: last + number }),
+        ..News::default()
+    }
+}

@@ -1,0 +1,367 @@
+//! Viewers of the proxy do not notice: VPNs, ports and engines fail while twenty of them watch.
+
+use crate::fleet::{Fleet, Plan, SOON};
+use crate::fleets::{run_again, two_vpns};
+use crate::ground::{Ground, eventually};
+use crate::vpn_failures::ten_engines;
+use crate::watcher::{Heard, Watcher, channel};
+use crate::web;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// Who watches.
+const VIEWERS: usize = 20;
+/// What they watch.
+const CHANNELS: usize = 4;
+/// Five times the two seconds that a failover should take at most.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
+/// How long is watched after something has happened.
+const WATCHED_ON: Duration = Duration::from_secs(4);
+/// How much a player decodes.
+const DECODED_S: u32 = 10;
+
+fn channels(fleet: &Fleet) -> Vec<Value> {
+    fleet.get("/api/v1/channels").as_array().expect("a list").clone()
+}
+
+fn all_play(fleet: &Fleet) -> Option<Vec<Value>> {
+    let channels = channels(fleet);
+    let plays = |channel: &Value| channel["state"] == "playing" && channel["container_name"].is_string();
+    (!channels.is_empty() && channels.iter().all(plays)).then_some(channels)
+}
+
+/// Twenty viewers watch while something is done; `settled` says when it is over. None of them notices much.
+pub(crate) fn while_twenty_watch(
+    fleet: &Fleet,
+    act: impl FnOnce(&[Value]),
+    settled: impl Fn(&[Value]) -> bool,
+) -> Vec<Heard> {
+    let watchers = Watcher::crowd(fleet.at(), VIEWERS, CHANNELS);
+    eventually("everybody is shown his channel", SOON, || {
+        watchers.iter().all(|watcher| watcher.heard().seen.counted > 500).then_some(())
+    });
+    let before = eventually("every channel has an engine", SOON, || all_play(fleet));
+    assert_eq!(before.len(), CHANNELS);
+    assert_eq!(sessions(&before).len(), CHANNELS, "one session for each channel: {before:?}");
+    act(&before);
+    eventually("every channel is played where it may be", SOON, || {
+        all_play(fleet).filter(|after| settled(after)).map(drop)
+    });
+    let counted: Vec<u64> = watchers.iter().map(|watcher| watcher.heard().seen.counted).collect();
+    let began = Instant::now();
+    eventually("everybody is shown more", SOON, || {
+        let shown = |(watcher, counted): (&Watcher, &u64)| watcher.heard().seen.counted > counted + 500;
+        let all = watchers.iter().zip(&counted).all(shown);
+        (all && began.elapsed() >= WATCHED_ON).then_some(())
+    });
+    let heard: Vec<Heard> = watchers.iter().map(Watcher::heard).collect();
+    for (viewer, heard) in heard.iter().enumerate() {
+        let seen = &heard.seen;
+        println!(
+            "viewer {viewer}: {:?} without a packet, {} missing, {} repeated, {} marked",
+            heard.silence(),
+            seen.missing,
+            seen.repeats,
+            seen.discontinuities
+        );
+        assert!(heard.status.contains(" 200 "), "{heard:?}");
+        assert!(!heard.ended, "viewer {viewer} was cut off: {heard:?}");
+        assert_eq!((seen.garbage, seen.continuity_errors), (0, 0), "viewer {viewer}: {heard:?}");
+        assert!(heard.silence() < SILENCE_MAX, "viewer {viewer}: {heard:?}");
+    }
+    heard
+}
+
+fn sessions(channels: &[Value]) -> BTreeSet<&str> {
+    channels.iter().filter_map(|channel| channel["playback_session_id"].as_str()).collect()
+}
+
+/// The VPN of the engine that plays a channel.
+fn vpn_of(fleet: &Fleet, engine: &str) -> String {
+    let engines = fleet.all_engines();
+    let engine = engines.into_iter().find(|listed| listed.name == engine);
+    engine.and_then(|engine| engine.vpn).expect("it is on a VPN")
+}
+
+/// No channel is played by an engine of this name.
+fn none_on(channels: &[Value], engine: &str) -> bool {
+    channels.iter().all(|channel| channel["container_name"] != engine)
+}
+
+fn moved(before: &[Value], after: &[Value], from: &[&str]) -> bool {
+    let session = |channel: &Value| channel["playback_session_id"].clone();
+    let concerned =
+        before.iter().filter(|channel| from.contains(&channel["container_name"].as_str().unwrap_or("")));
+    let old: Vec<Value> = concerned.map(session).collect();
+    after.iter().all(|channel| !old.contains(&session(channel)))
+}
+
+/// The engines that play something and are on this VPN.
+fn playing_on(fleet: &Fleet, before: &[Value], vpn: &str) -> Vec<String> {
+    let names = before.iter().filter_map(|channel| channel["container_name"].as_str());
+    names.filter(|name| vpn_of(fleet, name) == vpn).map(ToString::to_string).collect()
+}
+
+/// Something is done to the VPN that plays the first channel; everything that it played moves.
+fn a_vpn_fails(fleet: &Fleet, act: impl FnOnce(&str)) -> Vec<Heard> {
+    let concerned = std::cell::RefCell::new((Vec::new(), Vec::new()));
+    while_twenty_watch(
+        fleet,
+        |before| {
+            let vpn = vpn_of(fleet, before[0]["container_name"].as_str().expect("it is played"));
+            concerned.replace((before.to_vec(), playing_on(fleet, before, &vpn)));
+            act(&vpn);
+        },
+        |after| {
+            let (before, engines) = &*concerned.borrow();
+            let engines: Vec<&str> = engines.iter().map(String::as_str).collect();
+            moved(before, after, &engines)
+        },
+    )
+}
+
+#[test]
+fn a_vpn_that_is_killed_is_not_noticed_by_who_watches() {
+    let ground = Ground::take();
+    let (fleet, _) = ten_engines(&ground);
+    a_vpn_fails(&fleet, |vpn| ground.kill(&[vpn]));
+}
+
+#[test]
+fn a_vpn_that_is_restarted_is_not_noticed_by_who_watches() {
+    let ground = Ground::take();
+    let (fleet, _) = ten_engines(&ground);
+    a_vpn_fails(&fleet, |vpn| ground.restart(vpn));
+}
+
+#[test]
+fn a_vpn_that_is_recreated_is_not_noticed_by_who_watches() {
+    let ground = Ground::take();
+    let (fleet, _) = ten_engines(&ground);
+    a_vpn_fails(&fleet, |vpn| {
+        ground.remove(vpn);
+        run_again(&ground, vpn, "40001");
+    });
+}
+
+#[test]
+fn a_tunnel_that_is_lost_is_not_noticed_by_who_watches() {
+    let ground = Ground::take();
+    let (fleet, _) = ten_engines(&ground);
+    a_vpn_fails(&fleet, |vpn| ground.vpn_fault(vpn, "tunnel=dead"));
+}
+
+#[test]
+fn docker_that_stands_still_and_what_happens_after_it_is_not_noticed_by_who_watches() {
+    let ground = Ground::take();
+    let (fleet, _) = ten_engines(&ground);
+    a_vpn_fails(&fleet, |vpn| {
+        ground.freeze();
+        sleep(WATCHED_ON);
+        ground.thaw();
+        ground.restart(vpn);
+    });
+}
+
+#[test]
+fn a_forwarded_port_that_changes_is_not_noticed_by_who_watches() {
+    let ground = Ground::take();
+    let (fleet, _) = ten_engines(&ground);
+    // Nothing is done about a port while a VPN has just come up.
+    sleep(Duration::from_secs(5));
+    let carrier = fleet.engines().into_iter().find(|engine| engine.forwarded).expect("there is one");
+    let vpn = carrier.vpn.clone().expect("it is on a VPN");
+    while_twenty_watch(
+        &fleet,
+        |before| {
+            assert!(!none_on(before, &carrier.name), "forwarded engines are used first: {before:?}");
+            ground.vpn_fault(&vpn, "port=45678");
+        },
+        |after| none_on(after, &carrier.name),
+    );
+}
+
+#[test]
+fn an_engine_that_is_killed_is_not_noticed_by_who_watches() {
+    let ground = Ground::take();
+    let (fleet, _) = ten_engines(&ground);
+    let session = std::cell::RefCell::new(Value::Null);
+    while_twenty_watch(
+        &fleet,
+        |before| {
+            session.replace(before[0]["playback_session_id"].clone());
+            ground.crash(before[0]["container_name"].as_str().expect("it is played"));
+        },
+        |after| after.iter().all(|channel| channel["playback_session_id"] != *session.borrow()),
+    );
+}
+
+#[test]
+fn an_engine_that_hangs_is_not_noticed_by_who_watches() {
+    let ground = Ground::take();
+    let (fleet, engines) = ten_engines(&ground);
+    let hung = std::cell::RefCell::new(String::new());
+    while_twenty_watch(
+        &fleet,
+        |before| {
+            let name = before[0]["container_name"].as_str().expect("it is played");
+            let engine = engines.iter().find(|engine| engine.name == name).expect("it is listed");
+            hung.replace(name.to_string());
+            ground.engine_fault(engine.vpn.as_deref().expect("it is on a VPN"), engine.port, "hang=true");
+        },
+        |after| none_on(after, &hung.borrow()),
+    );
+}
+
+/// Four engines on two VPNs.
+fn four_engines(ground: &Ground) -> Fleet {
+    two_vpns(ground);
+    let fleet = Fleet::start(Plan::behind(ground, &["gluetun1", "gluetun2"]).with("MIN_REPLICAS", "4"));
+    fleet.settles_at(4);
+    fleet
+}
+
+#[test]
+fn twenty_viewers_who_come_in_the_same_instant_share_one_session_and_the_last_one_ends_it() {
+    let ground = Ground::take();
+    let fleet = four_engines(&ground);
+    let watchers = Watcher::crowd(fleet.at(), VIEWERS, 1);
+    eventually("everybody is shown the channel", SOON, || {
+        watchers.iter().all(|watcher| watcher.heard().seen.counted > 500).then_some(())
+    });
+    let shown = channels(&fleet);
+    assert_eq!((shown.len(), shown[0]["viewers"].as_array().map(Vec::len)), (1, Some(VIEWERS)));
+    let streams = fleet.get("/streams?status=started");
+    assert_eq!(streams.as_array().map(Vec::len), Some(1), "{streams}");
+    drop(watchers);
+    eventually("nothing is played any more", SOON, || {
+        let streams = fleet.get("/streams?status=started");
+        (channels(&fleet).is_empty() && streams == serde_json::json!([])).then_some(())
+    });
+}
+
+#[test]
+fn a_hundred_zaps_in_ten_seconds_end_on_a_channel_that_plays() {
+    let ground = Ground::take();
+    let fleet = four_engines(&ground);
+    let began = Instant::now();
+    let mut last = None;
+    for zap in 0..100 {
+        // The new channel is opened before the old connection is closed, as players do.
+        last = Some(Watcher::comes(fleet.at(), &channel(zap % 7)));
+        sleep(Duration::from_millis(60));
+    }
+    println!("a hundred zaps took {:?}", began.elapsed());
+    let last = last.expect("somebody watches");
+    eventually("the last channel plays", SOON, || (last.heard().seen.counted > 500).then_some(()));
+    let heard = last.heard();
+    assert_eq!((heard.ended, heard.seen.continuity_errors), (false, 0), "{heard:?}");
+    drop(last);
+    eventually("nothing is played any more", SOON, || channels(&fleet).is_empty().then_some(()));
+}
+
+#[test]
+fn channels_that_are_offline_are_refused_and_disturb_nobody() {
+    let ground = Ground::take();
+    let fleet = four_engines(&ground);
+    let good = Watcher::crowd(fleet.at(), 2, 2);
+    let dead = |kind: &str| format!("{kind}{:034x}", 7);
+    // One is refused by the engine, one is never answered, one never delivers.
+    let hopeless: Vec<_> =
+        ["dead01", "dead02"].iter().map(|kind| Watcher::comes(fleet.at(), &dead(kind))).collect();
+    let refused = eventually("the offline channel is refused", SOON, || {
+        let answer = web::get(fleet.at(), &format!("/ace/getstream?id={}", dead("dead00")));
+        (answer.status == 404).then_some(answer)
+    });
+    assert!(refused.header("retry-after").is_some(), "{}", refused.head);
+    let began = Instant::now();
+    let again = web::get(fleet.at(), &format!("/ace/getstream?id={}", dead("dead00")));
+    assert_eq!(again.status, 404, "{}", again.text());
+    assert!(began.elapsed() < Duration::from_millis(300), "{:?}", began.elapsed());
+    assert!(
+        again.json()["detail"].as_str().is_some_and(|why| why.contains("failed to load")),
+        "{}",
+        again.text()
+    );
+    eventually("good channels play", SOON, || {
+        good.iter().all(|watcher| watcher.heard().seen.counted > 1_000).then_some(())
+    });
+    for watcher in &good {
+        let heard = watcher.heard();
+        assert_eq!(
+            (heard.ended, heard.seen.continuity_errors, heard.seen.missing),
+            (false, 0, 0),
+            "{heard:?}"
+        );
+    }
+    drop(hopeless);
+}
+
+/// A player at the command line that decodes for a while.
+fn decodes(fleet: &Fleet, path: &str) -> Child {
+    let url = format!("http://{}{path}", fleet.at());
+    let seconds = DECODED_S.to_string();
+    let arguments = ["-v", "error", "-nostdin", "-i", &url, "-t", &seconds, "-f", "null", "-"];
+    let ffmpeg = Command::new("ffmpeg").args(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    ffmpeg.expect("ffmpeg is installed")
+}
+
+fn is_pleased(player: Child) {
+    let ended = player.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert!(ended.status.success(), "{said}");
+    assert_eq!(said, "", "a player complains");
+}
+
+#[test]
+fn real_players_decode_across_a_change_of_engines() {
+    let ground = Ground::take();
+    let (fleet, _) = ten_engines(&ground);
+    let players = [decodes(&fleet, &format!("/ace/getstream?id={}", channel(1)))];
+    let before = eventually("the channel plays", SOON, || all_play(&fleet));
+    sleep(Duration::from_secs(2));
+    ground.crash(before[0]["container_name"].as_str().expect("it is played"));
+    players.into_iter().for_each(is_pleased);
+    eventually("it has moved", SOON, || {
+        let metrics = fleet.try_get("/metrics").expect("it answers").text();
+        metrics.contains("acefleet_proxy_moves_total 1").then_some(())
+    });
+}
+
+#[test]
+fn hls_and_plain_streams_are_what_ffprobe_expects() {
+    let ground = Ground::take();
+    let fleet = four_engines(&ground);
+    for path in ["getstream", "getstream/", "manifest.m3u8"] {
+        let url = format!("http://{}/ace/{path}?id={}", fleet.at(), channel(1));
+        let arguments = ["-v", "error", "-show_entries", "stream=codec_name,width", "-of", "csv=p=0", &url];
+        let probed = Command::new("ffprobe").args(arguments).output().expect("ffprobe is installed");
+        let said = String::from_utf8_lossy(&probed.stdout).into_owned();
+        assert!(said.contains("h264,64"), "{path}: {said} {}", String::from_utf8_lossy(&probed.stderr));
+    }
+    is_pleased(decodes(&fleet, &format!("/ace/manifest.m3u8?id={}", channel(1))));
+    let status = fleet.get(&format!("/ace/status?id={}", channel(1)));
+    assert!(status["clients"].as_u64() > Some(0), "{status}");
+    assert_eq!(fleet.get("/ace/status"), serde_json::json!({ "streams": 1 }));
+}
+
+#[test]
+fn a_file_is_read_with_ranges_and_by_one_session() {
+    let ground = Ground::take();
+    let fleet = four_engines(&ground);
+    let url = format!("http://{}/ace/getstream?id=f11e{:036x}", fleet.at(), 1);
+    let curl = |range: &str| {
+        let arguments = ["-s", "-r", range, "-o", "-", "-w", "%{stderr}%{http_code}", &url];
+        let ran = Command::new("curl").args(arguments).output().expect("curl is installed");
+        (String::from_utf8_lossy(&ran.stderr).into_owned(), ran.stdout)
+    };
+    let (status, whole) = curl("0-1879");
+    assert_eq!((status.as_str(), whole.len()), ("206", 1_880));
+    let (status, part) = curl("188-375");
+    assert_eq!((status.as_str(), part.as_slice()), ("206", &whole[188..376]));
+    let streams = fleet.get("/streams?status=started");
+    assert_eq!(streams.as_array().map(Vec::len), Some(1), "{streams}");
+}

@@ -1,0 +1,140 @@
+// The line to the server: with a key, behind a prefix, lost and back, of another version, and of something else.
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { request } from "node:http";
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { Demo, openBrowser, openPage, shot, until } from "./stage";
+
+const KEY = "correct-horse-battery";
+
+let demo: Demo;
+let browser: Browser;
+const servers: Server[] = [];
+beforeAll(async () => {
+  const args = ["--vpns", "1", "--engines", "3", "--viewers", "1"];
+  [demo, browser] = await Promise.all([Demo.start(args, { API_KEY: KEY }), openBrowser()]);
+});
+afterEach(() => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+afterAll(async () => {
+  await browser?.close();
+  await demo?.end();
+});
+
+type Change = (path: string) => { status?: number; type?: string; body?: string; replace?: [RegExp, string] } | null;
+
+/** Stands before the demo under a prefix, as people put one there, and may change what it says. */
+async function before(prefix: string, change: Change = () => null): Promise<string> {
+  const server = createServer((asked, answer) => {
+    const url = asked.url ?? "/";
+    if (!url.startsWith(prefix)) {
+      answer.writeHead(404).end();
+      return;
+    }
+    const path = url.slice(prefix.length - 1);
+    const changed = change(path);
+    if (changed?.body !== undefined) {
+      answer.writeHead(changed.status ?? 200, { "content-type": changed.type ?? "text/html" }).end(changed.body);
+      return;
+    }
+    const headers = { ...asked.headers, host: `127.0.0.1:${demo.port}` };
+    const passed = request({ host: "127.0.0.1", port: demo.port, path, method: asked.method, headers }, (got) => {
+      answer.writeHead(got.statusCode ?? 502, got.headers);
+      if (!changed?.replace) got.pipe(answer);
+      else got.on("data", (piece: Buffer) => answer.write(piece.toString().replace(...changed.replace!))).on("end", () => answer.end());
+    });
+    passed.on("error", () => answer.destroy());
+    answer.on("close", () => passed.destroy());
+    asked.pipe(passed);
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}${prefix}`;
+}
+
+test("a key is asked for when it is needed, kept for the session, and never in an address", async () => {
+  const { page, requests } = await openPage(browser, `${demo.url}panel/#/settings`);
+  await page.getByRole("heading", { name: "Settings need the key" }).waitFor();
+  await page.getByRole("banner").getByRole("button", { name: "Enter key" }).click();
+  await page.getByRole("textbox", { name: "Key" }).fill("wrong");
+  await page.getByRole("button", { name: "Use this key" }).click();
+  await page.getByText("The server does not admit this key.").waitFor();
+  await shot(page, "key-prompt");
+  await page.getByRole("textbox", { name: "Key" }).fill(KEY);
+  await page.getByRole("button", { name: "Use this key" }).click();
+  await page.getByText("MIN_REPLICAS", { exact: true }).waitFor();
+  expect(await page.content()).not.toContain(KEY);
+  await page.reload();
+  await page.getByText("MIN_REPLICAS", { exact: true }).waitFor();
+  expect(requests.some((url) => url.includes(KEY))).toBe(false);
+  expect(await page.evaluate(() => Object.values(localStorage).join())).not.toContain(KEY);
+  await page.context().close();
+});
+
+test("what was asked for without a key is done once the key is given", async () => {
+  const { page } = await openPage(browser, `${demo.url}panel/#/engines`);
+  await page.getByRole("link", { name: /^acestream-/ }).first().click();
+  await page.getByRole("button", { name: "Logs", exact: true }).click();
+  await page.getByRole("textbox", { name: "Key" }).fill(KEY);
+  await page.getByRole("button", { name: "Use this key" }).click();
+  await page.getByLabel(/lines of its logs/).waitFor();
+  await page.context().close();
+});
+
+test("it works behind a path prefix", async () => {
+  const root = await before("/my/fleet/");
+  const { page, faults, requests } = await openPage(browser, `${root}panel`);
+  await page.locator("[data-engine]").first().waitFor();
+  await page.getByRole("link", { name: "Journal", exact: true }).click();
+  await page.getByText("What was decided, why").waitFor();
+  expect(requests.filter((url) => !url.startsWith(root))).toEqual([]);
+  expect(faults).toEqual([]);
+  await page.context().close();
+});
+
+test("a line that is lost is said to be, and is back by itself", async () => {
+  const { page } = await openPage(browser, `${demo.url}panel/`);
+  await page.locator("[data-engine]").first().waitFor();
+  await demo.end();
+  await page.getByText("The line is lost: this is the last picture").waitFor();
+  expect(await page.locator("[data-engine]").count()).toBeGreaterThan(0);
+  await shot(page, "line-lost");
+  await demo.begin();
+  await page.getByText("The line is lost").waitFor({ state: "detached" });
+  await until("it is live again", () => page.getByText("Live", { exact: true }).isVisible());
+  await page.context().close();
+});
+
+test("a server of another version is said to be one", async () => {
+  const root = await before("/", (path) => (path.startsWith("/events/stream") ? { replace: [/"version":"[^"]*"/, '"version":"9.9.9"'] } : null));
+  const { page } = await openPage(browser, `${root}panel/`);
+  await page.getByText("acefleet is version 9.9.9 now").waitFor();
+  await shot(page, "other-version");
+  await page.context().close();
+});
+
+test("a server that tells what the panel does not know is said to be one", async () => {
+  const strange = { type: "text/event-stream", body: 'event: snapshot\ndata: {"weather":"fine"}\n\n' };
+  for (const answer of [strange, { body: "<h1>Somebody else</h1>" }]) {
+    const root = await before("/", (path) => (path.startsWith("/events/stream") ? answer : null));
+    const { page } = await openPage(browser, `${root}panel/`);
+    await page.getByText("This panel does not understand the server.").waitFor();
+    await page.context().close();
+  }
+});
+
+test("a server that is away from the start is said to be, and found when it comes", async () => {
+  let away = true;
+  const root = await before("/", (path) => (away && path.startsWith("/events/stream") ? { status: 502, body: "" } : null));
+  const { page } = await openPage(browser, `${root}panel/`);
+  await page.getByText("The server cannot be reached").waitFor();
+  await shot(page, "server-away");
+  away = false;
+  await page.locator("[data-engine]").first().waitFor();
+  await page.context().close();
+});

@@ -1,0 +1,93 @@
+// What the server has told, kept up to date event by event. Pure: no page, no network, no clock.
+import type { Engine, Entry, Everything, Status, Stream, VpnStatus } from "./types";
+import type { Sent } from "./sse";
+
+/** Entries of the journal that are kept here; older ones are asked for. */
+export const ENTRIES_KEPT = 1_000;
+
+/** Everything that was told. */
+export interface World {
+  version: string;
+  keyNeeded: boolean;
+  demo: boolean;
+  status: Status;
+  vpn: VpnStatus;
+  /** By container. */
+  engines: Map<string, Engine>;
+  /** By id. */
+  streams: Map<string, Stream>;
+  /** The newest first. */
+  journal: Entry[];
+}
+
+/** What is told does not look like what this panel knows. */
+export class OtherVersion extends Error {}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** The world that a first event tells of. */
+export function worldOf(data: unknown): World {
+  const all = data as Everything;
+  const fits =
+    isObject(data) &&
+    isObject(data["status"]) &&
+    isObject(data["vpn"]) &&
+    Array.isArray(all.vpn.vpns) &&
+    isObject(all.status.capacity) &&
+    [all.engines, all.streams, all.journal].every(Array.isArray);
+  if (!fits) throw new OtherVersion("the server's first event is not one that this panel understands");
+  return {
+    version: typeof all.version === "string" ? all.version : "",
+    keyNeeded: all.key_needed === true,
+    demo: all.demo === true,
+    status: all.status,
+    vpn: all.vpn,
+    engines: new Map(all.engines.map((engine) => [engine.container_id, engine])),
+    streams: new Map(all.streams.map((stream) => [stream.id, stream])),
+    journal: all.journal,
+  };
+}
+
+/** Which parts of the world an event has changed. */
+export type Changed = "all" | "status" | "vpn" | "engines" | "streams" | "journal" | null;
+
+/** Takes one event in. Events that are not known change nothing: a newer server may tell more. */
+export function take(world: World | null, sent: Sent): { world: World | null; changed: Changed } {
+  if (sent.name === "snapshot") return { world: worldOf(JSON.parse(sent.data)), changed: "all" };
+  if (!world) return { world, changed: null };
+  const changed = change(world, sent);
+  return { world, changed };
+}
+
+function change(world: World, { name, data }: Sent): Changed {
+  switch (name) {
+    case "status":
+      world.status = JSON.parse(data) as Status;
+      return "status";
+    case "vpn":
+      world.vpn = JSON.parse(data) as VpnStatus;
+      return "vpn";
+    case "engine": {
+      const engine = JSON.parse(data) as Engine;
+      world.engines.set(engine.container_id, engine);
+      return "engines";
+    }
+    case "engine_gone":
+      world.engines.delete((JSON.parse(data) as { container_id: string }).container_id);
+      return "engines";
+    case "stream": {
+      const stream = JSON.parse(data) as Stream;
+      world.streams.set(stream.id, stream);
+      return "streams";
+    }
+    case "stream_gone":
+      world.streams.delete((JSON.parse(data) as { id: string }).id);
+      return "streams";
+    case "journal":
+      world.journal = [JSON.parse(data) as Entry, ...world.journal].slice(0, ENTRIES_KEPT);
+      return "journal";
+    default:
+      return null;
+  }
+}

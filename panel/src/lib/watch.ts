@@ -1,0 +1,92 @@
+// What to put into a player: from an id, a link or a whole playlist to addresses of the proxy. Pure.
+
+export type Kind = "content_id" | "infohash" | "magnet" | "url";
+export type Form = "ts" | "hls";
+
+export interface Item {
+  name: string | null;
+  kind: Kind;
+  key: string;
+  /** What stands before the address in a playlist, as it was. */
+  head: readonly string[];
+}
+
+/** Playlists of more lines than this are not read: nobody has so many channels. */
+export const LINES_MAX = 20_000;
+
+/** What one piece of text means, or null if it is nothing that can be played. */
+export function meaning(text: string): { kind: Kind; key: string } | null {
+  const said = text.trim();
+  const id = /^[0-9a-f]{40}$/i.exec(said);
+  if (id) return { kind: "content_id", key: said.toLowerCase() };
+  const link = /^acestream:\/\/([0-9a-f]{40})\b/i.exec(said);
+  if (link?.[1]) return { kind: "content_id", key: link[1].toLowerCase() };
+  if (/^magnet:\?/i.test(said)) return { kind: "magnet", key: said };
+  if (!/^https?:\/\//i.test(said)) return null;
+  let url: URL;
+  try {
+    url = new URL(said);
+  } catch {
+    return null;
+  }
+  if (/\/ace\/(getstream|manifest\.m3u8)\/?$/.test(url.pathname)) {
+    for (const [name, kind] of NAMES) {
+      const key = url.searchParams.get(name);
+      if (key) return { kind, key };
+    }
+    return null;
+  }
+  return /\.(acelive|torrent)$/i.test(url.pathname) ? { kind: "url", key: said } : null;
+}
+
+const NAMES: readonly [string, Kind][] = [
+  ["id", "content_id"],
+  ["content_id", "content_id"],
+  ["infohash", "infohash"],
+  ["magnet", "magnet"],
+  ["url", "url"],
+];
+
+/** Everything in a text that can be played: one per line, or a playlist with names. */
+export function items(text: string): { items: Item[]; left: number } {
+  const found: Item[] = [];
+  let head: string[] = [];
+  let left = 0;
+  const lines = text.split(/\r\n?|\n/, LINES_MAX);
+  for (const line of lines) {
+    const said = line.trim().replace(/^\ufeff/, "");
+    if (said === "" || /^#EXTM3U/i.test(said)) continue;
+    if (said.startsWith("#")) {
+      head.push(said);
+      continue;
+    }
+    const meant = meaning(said);
+    if (meant) found.push({ ...meant, name: nameOf(head), head });
+    else left += 1;
+    head = [];
+  }
+  return { items: found, left };
+}
+
+function nameOf(head: readonly string[]): string | null {
+  const info = head.findLast((line) => /^#EXTINF/i.test(line));
+  // The name follows the first comma that is not inside quotes.
+  const name = info && /^#EXTINF:[^,"]*(?:"[^"]*"[^,"]*)*,(.*)$/i.exec(info)?.[1]?.trim();
+  return name || null;
+}
+
+/** The address that plays it through acefleet. */
+export function address(root: string, item: { kind: Kind; key: string }, form: Form): string {
+  const name = item.kind === "content_id" ? "id" : item.kind;
+  const path = form === "ts" ? "ace/getstream" : "ace/manifest.m3u8";
+  return `${root}${path}?${name}=${encodeURIComponent(item.key)}`;
+}
+
+/** A playlist of them all. */
+export function playlist(root: string, all: readonly Item[], form: Form): string {
+  const lines = all.flatMap((item) => {
+    const head = item.head.length > 0 ? item.head : [`#EXTINF:-1,${item.name ?? item.key}`];
+    return [...head, address(root, item, form)];
+  });
+  return ["#EXTM3U", ...lines, ""].join("\n");
+}
