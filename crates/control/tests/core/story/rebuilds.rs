@@ -47,6 +47,22 @@ fn a_rebuilt_core_says_first_what_broke_and_touches_nothing() {
 }
 
 #[test]
+fn what_the_core_before_created_untold_is_found_before_anything_is_created() {
+    let mut desk = Desk::at_rest(no_vpn(2));
+    desk.hold("create");
+    desk.hear_gone("acestream-2");
+    let sent = desk.take("create");
+    desk.rebuilds(&[1_000], WHY);
+    desk.let_go("create");
+    desk.did();
+    // Docker carries it out after the new core's first listing, and its notice is lost.
+    desk.host.carry_out(&sent);
+    desk.wait(secs(9));
+    check(desk.did(), "1005s     > start acestream-2 (it was created and not yet started)");
+    check(desk.fleet(), "outside: 1 2");
+}
+
+#[test]
 fn what_the_core_before_has_sent_is_answered_to_nobody() {
     let mut desk = Desk::at_rest(no_vpn(1));
     desk.hold("create");
