@@ -54,6 +54,16 @@ pub(super) fn command(folder: &Path, at_once: bool) -> Command {
     command
 }
 
+/// The same command line, carried out by another program: `what` is that program and its own arguments.
+pub(super) fn by(what: &[&str], command: &Command) -> Command {
+    let (program, arguments) = what.split_first().expect("a program");
+    let mut by = Command::new(program);
+    by.args(arguments).arg(command.get_program()).args(command.get_args());
+    by.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    by.stdout(std::process::Stdio::null());
+    by
+}
+
 /// Ends a process as a power cut would, as far as it can be told from inside.
 pub(super) fn kill(mut child: Child) {
     child.kill().expect("it runs");

@@ -5,12 +5,8 @@ use super::{Folder, until};
 use rusqlite::Connection;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
-
-/// A user who owns nothing.
-const NOBODY: u32 = 65_534;
 
 fn last_committed(folder: &Path) -> u64 {
     let committed = child::said(folder).into_iter().rev().find_map(|said| match said {
@@ -32,11 +28,8 @@ fn a_disk_that_takes_no_more_is_said_and_when_it_does_again_what_waited_is_writt
     let folder = Folder::new("full");
     let child = child::command(folder.path(), true);
     // A limit on the size of files, without the signal that would end the process.
-    let mut shell = Command::new("sh");
-    shell.args(["-c", "trap '' XFSZ; ulimit -S -f 1200; exec \"$0\" \"$@\""]);
-    shell.arg(child.get_program()).args(child.get_args());
-    shell.envs(child.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let child = shell.stdout(std::process::Stdio::null()).spawn().expect("it starts");
+    let limited = ["sh", "-c", "trap '' XFSZ; ulimit -S -f 1200; exec \"$0\" \"$@\""];
+    let child = child::by(&limited, &child).spawn().expect("it starts");
     let has_said = |what: Said| child::said(folder.path()).contains(&what);
     until("it is said", || has_said(Said::Trouble));
     let before = last_committed(folder.path());
@@ -68,9 +61,9 @@ fn a_file_that_may_not_be_written_to_is_said_and_when_it_may_what_waited_is_writ
     allow(DATABASE, 0o444);
     allow("", 0o555);
     let mut child = child::command(folder, true);
-    // Whoever is everything to the system may write everywhere.
+    // Whoever is everything to the system may write everywhere, unless he gives that away.
     if fs::metadata(folder).expect("it is there").uid() == 0 {
-        child.uid(NOBODY);
+        child = child::by(&["setpriv", "--bounding-set=-dac_override,-dac_read_search"], &child);
     }
     let child = child.spawn().expect("it starts");
     until("it is said", || child::said(folder).contains(&Said::Trouble));
