@@ -51,6 +51,12 @@ const STEPS: &[Step] = &[
         },
     },
     Step {
+        name: "panel",
+        what: "the panel: types, size, unit tests, and all of it in a real browser on the demo",
+        lacks: panel::lacks_to_test,
+        run: panel::test,
+    },
+    Step {
         name: "unit",
         what: "unit and scenario tests, doctests",
         lacks: |_| setup::provide(&[&setup::FFMPEG]).and_then(|()| setup::provide_prometheus()).err(),
@@ -61,12 +67,6 @@ const STEPS: &[Step] = &[
         what: "the stories of the program on the embedded fleet, without Docker",
         lacks: |_| setup::provide(&[&setup::FFMPEG, &setup::CURL]).err(),
         run: embedded,
-    },
-    Step {
-        name: "panel",
-        what: "the panel: types, size, unit tests, and all of it in a real browser on the demo",
-        lacks: panel::lacks_to_test,
-        run: panel::test,
     },
     Step {
         name: "docker",
@@ -134,10 +134,13 @@ fn embedded(house: &House) -> Result<(), Stop> {
     run(tests.args(["--test-threads", EMBEDDED_AT_ONCE]))
 }
 
-/// The tests of one binary, all of them even if one fails.
+/// The tests of one binary, all of them even if one fails. They are built with everything else: by itself the program
+/// has other features, and all of it would be built once more.
 fn stories(house: &House, binary: &str) -> Command {
     if has_nextest(house) {
-        house.cargo(&["nextest", "run", "-p", "acefleet", "--test", binary, "--locked", "--no-fail-fast"])
+        let mut tests = house.cargo(&["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
+        tests.args(["-E", &format!("binary({binary})")]);
+        tests
     } else {
         house.cargo(&["test", "-p", "acefleet", "--test", binary, "--locked", "--no-fail-fast", "--"])
     }
