@@ -209,74 +209,6 @@ impl Filter {
     }
 }
 
-/// Every kind of entry that there is, in the order in which they are declared.
-pub const KINDS: [&str; 64] = [
-    "in_sight",
-    "adopted",
-    "labels_garbled",
-    "appeared",
-    "gone",
-    "docker_unreachable",
-    "listing_skipped",
-    "docker_back",
-    "new_network",
-    "vpn_healthy",
-    "vpn_failed",
-    "vpn_doubted",
-    "double_checked",
-    "vouched",
-    "check_failed",
-    "nobody_to_ask",
-    "port_cached",
-    "emergency_entered",
-    "emergency_left",
-    "port_is",
-    "port_changed",
-    "port_gone",
-    "mark_lost",
-    "mend",
-    "needs_person",
-    "port_flaps",
-    "create",
-    "start",
-    "restart",
-    "stop",
-    "remove",
-    "hand_off",
-    "stays",
-    "replace_carrier",
-    "stop_carrier",
-    "offered",
-    "hidden",
-    "refused",
-    "fate_unknown",
-    "fate_found",
-    "fate_released",
-    "cannot_create",
-    "suspects_itself",
-    "suspects_itself_no_more",
-    "breaker_open",
-    "breaker_closed",
-    "handed_out",
-    "requested",
-    "request_over",
-    "scaled_to",
-    "rebuilt",
-    "passive",
-    "active",
-    "leaving",
-    "cache_kept",
-    "stream_plays",
-    "stream_moves",
-    "stream_lost",
-    "stream_waits",
-    "viewers_refused",
-    "open_failed",
-    "stream_ending",
-    "stream_ended",
-    "announcement_refused",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,13 +221,5 @@ mod tests {
         assert_eq!(numbers.next(at, 0), 1_700_000_000_000_001);
         // The clock was set back before this life: what earlier lives have used is passed.
         assert_eq!(Numbers::default().next(Time::from_secs(5), 1_700_000_000_000_001), 1_700_000_000_000_002);
-    }
-
-    #[test]
-    fn every_kind_of_the_core_is_known() {
-        let source = include_str!("../../control/src/journal/kind.rs");
-        let declared: Vec<&str> =
-            source.lines().filter_map(|line| line.split_once("=> \"")?.1.strip_suffix("\",")).collect();
-        assert_eq!(declared, KINDS);
     }
 }

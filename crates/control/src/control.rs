@@ -360,7 +360,7 @@ impl Control {
             Changing::Stopping => {
                 (Action::Stop { id, grace: STOP_GRACE }, Task::Stop(id), What::Stop, Expect::Removal)
             }
-            Changing::Removing => (Action::Remove(id), Task::Remove(id), What::Remove, Expect::Removal),
+            Changing::Removing => (Action::Remove(id), Task::Remove(id), What::Remove, Expect::Nothing),
         };
         let what = if cause == Cause::Misported { What::StopCarrier } else { what };
         self.write(subject, what, why, expect);

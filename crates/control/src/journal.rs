@@ -21,6 +21,8 @@ use core::time::Duration;
 
 /// Entries kept in memory; the store keeps more.
 pub const ENTRIES_KEPT: usize = 1_000;
+/// More VPNs than this are counted in a sentence instead of being named.
+const VPNS_NAMED_MAX: usize = 3;
 
 /// One decision, or one observation that decisions rest on.
 #[derive(Clone, PartialEq, Debug)]
@@ -82,7 +84,10 @@ pub enum What {
     /// Docker answers again, and all of it has been looked at.
     DockerBack,
     /// A VPN's network is another one now.
-    NewNetwork,
+    NewNetwork {
+        /// It is the first one that is known of this VPN.
+        first: bool,
+    },
     /// A VPN is healthy.
     VpnHealthy,
     /// A VPN failed.
@@ -248,6 +253,12 @@ pub enum Why {
     NobodyToAsk,
     /// It has been so for this long.
     For(Duration),
+    /// It took this long, and is over.
+    Lasted(Duration),
+    /// The VPNs that failed.
+    VpnsFailed(Vec<Name>),
+    /// The VPNs that are healthy.
+    VpnsHealthy(Vec<Name>),
     /// It exited so often within so long a time.
     Exits(usize, Duration),
     /// How many engines serve, are coming, and are wanted.
@@ -354,8 +365,14 @@ impl Journal {
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", Sentence(self))?;
-        for (at, why) in self.why.iter().enumerate() {
-            write!(f, "{} {why}", if at == 0 { ":" } else { "," })?;
+        let mut link = ":";
+        for why in &self.why {
+            if why.is_aside() {
+                write!(f, " ({why})")?;
+            } else {
+                write!(f, "{link} {why}")?;
+                link = ",";
+            }
         }
         self.expect.tell(self.at, f)
     }
@@ -394,7 +411,8 @@ impl fmt::Display for Sentence<'_> {
                 f.write_str("Docker socket temporarily unavailable - skipping state synchronization")
             }
             What::DockerBack => f.write_str("Docker answers again, and everything has been looked at"),
-            What::NewNetwork => write!(f, "{subject} has a new network"),
+            What::NewNetwork { first: true } => write!(f, "{subject} has been found"),
+            What::NewNetwork { first: false } => write!(f, "{subject} has a new network"),
             What::VpnHealthy => write!(f, "{subject} is healthy"),
             What::VpnFailed => write!(f, "{subject} failed"),
             What::VpnDoubted => write!(f, "VPN double-check: {subject} is doubted"),
@@ -508,10 +526,19 @@ impl fmt::Display for Sentence<'_> {
     }
 }
 
+impl Why {
+    /// Whether it is a remark on what stands before it rather than a reason of its own.
+    const fn is_aside(&self) -> bool {
+        matches!(self, Self::For(..) | Self::Lasted(..) | Self::Count { .. })
+    }
+}
+
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Because(cause) => cause.fmt(f),
+            Self::StateIs(State::Exited) => f.write_str("its container has exited"),
+            Self::StateIs(State::Removing) => f.write_str("its container is being removed"),
             Self::StateIs(state) => write!(f, "its container is {state}"),
             Self::Missing => f.write_str("its container is missing"),
             Self::HealthIs(Health::Unchecked) => f.write_str("its container runs without a health check"),
@@ -526,9 +553,12 @@ impl fmt::Display for Why {
             Self::Unanswered { silent, of } => write!(f, "{silent} of {of} engine(s) do not answer"),
             Self::NobodyToAsk => f.write_str("there is no engine to ask"),
             Self::For(time) => write!(f, "for {:.1} s", time.as_secs_f64()),
+            Self::VpnsFailed(names) => tell_vpns(names, ["failed", "failed"], f),
+            Self::VpnsHealthy(names) => tell_vpns(names, ["is healthy", "are healthy"], f),
+            Self::Lasted(time) => write!(f, "it lasted {:.1} s", time.as_secs_f64()),
             Self::Exits(count, time) => write!(f, "{count} exits within {} s", time.as_secs()),
             Self::Count { serving, coming, desired } => {
-                write!(f, "{serving} serve and {coming} are coming of {desired} wanted")
+                write!(f, "{serving} of {desired} wanted, {coming} coming")
             }
             Self::Limit(limit) => write!(f, "the limit is {limit}"),
             Self::Said(refusal) => refusal.fmt(f),
@@ -540,6 +570,21 @@ impl fmt::Display for Why {
             Self::Request(op) => write!(f, "operation {op}"),
             Self::Quoted(text) => f.write_str(text),
         }
+    }
+}
+
+/// Says of one VPN the first, and of several the second of two predicates.
+fn tell_vpns(names: &[Name], [one, several]: [&str; 2], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match names {
+        [name] => write!(f, "VPN '{name}' {one}"),
+        [rest @ .., last] if names.len() <= VPNS_NAMED_MAX => {
+            f.write_str("VPNs ")?;
+            for (at, name) in rest.iter().enumerate() {
+                write!(f, "{}'{name}'", if at == 0 { "" } else { ", " })?;
+            }
+            write!(f, " and '{last}' {several}")
+        }
+        _ => write!(f, "{} VPNs {several}", names.len()),
     }
 }
 

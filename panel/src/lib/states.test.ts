@@ -28,6 +28,6 @@ test("an engine that is offered says what it is used for", () => {
 test("a failed VPN says why and what is next", () => {
   const failed = vpn("gluetun", { verdict: "failed", status: "exited", next_repair: "its container is started", next_repair_at: "x" });
   expect(vpnLook(failed).word).toBe("Failed");
-  expect(vpnNotes(failed).map(({ text }) => text)).toEqual(["its container is exited", "next: its container is started"]);
+  expect(vpnNotes(failed).map(({ text }) => text)).toEqual(["its container has exited", "next: its container is started"]);
   expect(vpnNotes(vpn("gluetun"))).toEqual([]);
 });

@@ -52,12 +52,19 @@ export function vpnLook(vpn: Vpn): Look {
   return look("ok", "shield", "Healthy");
 }
 
+/** What cannot be said of a container by putting Docker's word after "is". */
+const CONTAINER_STATES: Record<string, string> = {
+  not_found: "is missing",
+  exited: "has exited",
+  removing: "is being removed",
+};
+
 /** What is worth knowing about a VPN beside its verdict, one short sentence each. */
 export function vpnNotes(vpn: Vpn): { tone: Tone; text: string; due?: string }[] {
   const notes: { tone: Tone; text: string; due?: string }[] = [];
   if (vpn.doubt) notes.push({ tone: "warn", text: vpn.doubt });
   if (vpn.verdict === "failed" && vpn.status !== "running") {
-    notes.push({ tone: "bad", text: vpn.status === "not_found" ? "its container is missing" : `its container is ${vpn.status}` });
+    notes.push({ tone: "bad", text: `its container ${CONTAINER_STATES[vpn.status] ?? `is ${vpn.status}`}` });
   }
   if (vpn.next_repair) {
     notes.push({ tone: "wait", text: `next: ${vpn.next_repair}`, ...(vpn.next_repair_at && { due: vpn.next_repair_at }) });

@@ -12,7 +12,7 @@ use super::wire::journal::JournalEntry;
 use super::wire::past::StateEntry;
 use super::wire::stream::{StreamSample, StreamState};
 use super::wire::time::read as read_time;
-use crate::journal::{Filter, KINDS, whole_millis};
+use crate::journal::{Filter, whole_millis};
 use crate::log::OneLine;
 use crate::store::{About, Ends, States, Unread};
 use axum::body::Body;
@@ -21,6 +21,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use control::Time;
+use control::journal::What;
 use control::snapshot::StreamView;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -33,7 +34,7 @@ const SAMPLES_MAX: usize = 10_000;
 /// The longest name or id that is searched for.
 const NAME_MAX_BYTES: usize = 8 * 1024;
 /// Kinds of entries that may be asked for at once.
-const KINDS_MAX: usize = KINDS.len();
+const KINDS_MAX: usize = What::KINDS.len();
 /// Says that an answer is not all, and why.
 const INCOMPLETE: HeaderName = HeaderName::from_static("x-acefleet-incomplete");
 
@@ -126,8 +127,8 @@ impl JournalQuery {
 
 fn kinds(text: &str) -> Result<Vec<String>, Problem> {
     let kinds: Vec<&str> = text.split(',').map(str::trim).filter(|kind| !kind.is_empty()).collect();
-    if kinds.len() > KINDS_MAX || kinds.iter().any(|kind| !KINDS.contains(kind)) {
-        let known = KINDS.join(", ");
+    if kinds.len() > KINDS_MAX || kinds.iter().any(|kind| !What::KINDS.contains(kind)) {
+        let known = What::KINDS.join(", ");
         return Err(Problem::invalid(format!(
             "kind has to be one of these, or several with commas: {known}"
         )));

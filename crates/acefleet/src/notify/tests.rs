@@ -73,7 +73,7 @@ fn a_vpn_that_is_down_is_told_once_with_the_reason_and_once_more_when_it_is_up()
     let failed = about_one(What::VpnFailed, vec![Why::StateIs(State::Exited)]);
     let alerts = told(&mut watch, &with_failed(&[0]), &[failed]);
     assert_eq!(turns(&alerts), [(Topic::VpnDown, "one", Turn::Raised)]);
-    assert_eq!(alerts[0].text, "VPN 'one' is down: its container is exited");
+    assert_eq!(alerts[0].text, "VPN 'one' is down: its container has exited");
     assert_eq!(told(&mut watch, &after(with_failed(&[0]), 60), &[]), []);
     let alerts = told(&mut watch, &after(picture(), 75), &[]);
     assert_eq!(turns(&alerts), [(Topic::VpnDown, "one", Turn::Resolved)]);

@@ -48,7 +48,8 @@ impl Control {
     /// A VPN has a network that was not known: every engine on it is looked at again, and its own state asked.
     fn meet_network(&mut self, id: VpnId, replaced: bool) {
         let subject = self.vpn_subject(id);
-        self.write(subject, What::NewNetwork, vec![], Expect::RepairOnceHealthy);
+        let first = self.fleet.vpn(id).network_epoch == 1;
+        self.write(subject, What::NewNetwork { first }, vec![], Expect::RepairOnceHealthy);
         self.agenda.set_earlier(Wake::AskTunnel(id), self.now);
         self.agenda.clear(Wake::DoubleCheck(id));
         // An engine may have been seated by its label, or not at all, while the container's id was unknown.

@@ -274,16 +274,20 @@ impl Control {
         if holds == self.emergency.is_some() {
             return;
         }
-        self.emergency = holds.then_some(self.now);
+        let began = core::mem::replace(&mut self.emergency, holds.then_some(self.now));
         self.failovers += u64::from(holds);
-        let (mark, what, expect) = if holds {
-            (Mark::EmergencyEntered, What::EmergencyEntered, Expect::Nothing)
-        } else {
-            (Mark::EmergencyLeft, What::EmergencyLeft, Expect::Refill)
+        if let Some(began) = began {
+            self.marks.hit(Mark::EmergencyLeft);
+            let why = vec![Why::Lasted(self.now.since(began))];
+            return self.write(Subject::Fleet, What::EmergencyLeft, why, Expect::Refill);
+        }
+        self.marks.hit(Mark::EmergencyEntered);
+        let named = |which: fn(&Vpn) -> bool| {
+            self.fleet.vpns.iter().filter(|vpn| which(vpn)).map(|vpn| vpn.name().clone()).collect()
         };
-        self.marks.hit(mark);
+        let why = vec![Why::VpnsFailed(named(Vpn::is_failed)), Why::VpnsHealthy(named(Vpn::is_healthy))];
         let failed = self.fleet.vpns.iter().find(|vpn| vpn.is_failed()).map(|vpn| vpn.id);
         let subject = failed.map_or(Subject::Fleet, |vpn| self.vpn_subject(vpn));
-        self.write(subject, what, vec![], expect);
+        self.write(subject, What::EmergencyEntered, why, Expect::Nothing);
     }
 }

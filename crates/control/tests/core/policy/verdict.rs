@@ -254,7 +254,7 @@ fn the_verdict_follows_from_what_was_found_and_from_the_double_check() {
         (Finding::Fine(Health::Healthy), None, Some(Healthy), "Docker says healthy"),
         (Finding::Fine(Health::Unchecked), None, Some(Healthy), "its container runs without a health check"),
         (Finding::NoNetwork(None), None, Some(Failed), "its container is missing"),
-        (Finding::NoNetwork(Some(State::Exited)), None, Some(Failed), "its container is exited"),
+        (Finding::NoNetwork(Some(State::Exited)), None, Some(Failed), "its container has exited"),
         (Finding::Starting, None, None, "Docker says starting"),
         (Finding::NotLookedAt, None, None, ""),
         (doubtful, None, None, "Docker says unhealthy"),

@@ -29,8 +29,8 @@ fn engines_in_their_vpns_network_are_offered_at_once_before_they_have_been_asked
                   Restored VPN assignment for engine acestream-2: gluetun2
                   Restored VPN assignment for engine acestream-3: gluetun
                   Restored VPN assignment for engine acestream-4: gluetun2
-                  VPN 'gluetun' has a new network; its engines are repaired once it is healthy
-                  VPN 'gluetun2' has a new network; its engines are repaired once it is healthy
+                  VPN 'gluetun' has been found; its engines are repaired once it is healthy
+                  VPN 'gluetun2' has been found; its engines are repaired once it is healthy
                   first look complete, 4 engine(s) adopted
                   VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
                   VPN 'gluetun2' is healthy: Docker says healthy; what is missing is created
@@ -157,11 +157,11 @@ fn a_container_of_ours_without_an_http_port_is_no_engine_and_is_left_alone() {
                   labels of engine acestream-1 cannot be believed
                   adopted engine tool
                   labels of engine tool cannot be believed
-                  VPN 'gluetun' has a new network; its engines are repaired once it is healthy
+                  VPN 'gluetun' has been found; its engines are repaired once it is healthy
                   first look complete, 0 engine(s) adopted
                   VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
-                  creating engine acestream-2 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 1 wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-2 on VPN 'gluetun': too few engines serve (0 of 1
+                      wanted, 0 coming); its first good answer is due within 120.0 s
                   > create acestream-2 on gluetun http 19000 https 45000 (too few engines serve)
                   starting engine acestream-2: it was created and not yet started; its first good
                       answer is due within 120.0 s

@@ -59,8 +59,8 @@ fn one_trial_that_leads_to_an_engine_that_answers_closes_it() {
     check(
         desk.transcript(),
         "
-        315s      creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 1 wanted; its first good answer is due within 120.0 s
+        315s      creating engine acestream-1 on VPN 'gluetun': too few engines serve (0 of 1
+                      wanted, 0 coming); its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
                       answer is due within 120.0 s
@@ -152,8 +152,8 @@ fn a_person_closes_it_and_creating_goes_on_at_once() {
         "
         15s       circuit breaker 'general' is closed: a person has reset it; what is missing is
                       created
-                  creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 1 wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-1 on VPN 'gluetun': too few engines serve (0 of 1
+                      wanted, 0 coming); its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
         ",
     );

@@ -34,8 +34,8 @@ fn when_the_port_changes_the_old_carrier_is_hidden_at_once_and_a_new_one_created
                           acestream-1; it goes in 25.0 s
                       engine acestream-1 is hidden: it is on its way out
                       creating engine acestream-4 on VPN 'gluetun' as forwarded engine with port 40648:
-                          too few engines serve, 2 serve and 0 are coming of 3 wanted; its first good
-                          answer is due within 120.0 s
+                          too few engines serve (2 of 3 wanted, 0 coming); its first good answer is due
+                          within 120.0 s
                       > create acestream-4 on gluetun http 19003 https 45003 p2p 40648 (too few engines
                           serve)
                       starting engine acestream-4: it was created and not yet started; its first good
@@ -52,7 +52,7 @@ fn when_the_port_changes_the_old_carrier_is_hidden_at_once_and_a_new_one_created
         desk.transcript(),
         "
             1035s     Stopping forwarded engine acestream-1 due to port change: its VPN forwards another
-                          port now; it will be gone
+                          port now
                       > remove acestream-1 (its VPN forwards another port now)
                       engine acestream-1 is gone
         ",
@@ -75,8 +75,8 @@ fn gluetun_may_push_its_port_and_then_no_poll_is_waited_for() {
                       VPN 'gluetun' port changed from 40001 to 40648 - replacing forwarded engine
                           acestream-1; it goes in 25.0 s
                       creating engine acestream-4 on VPN 'gluetun' as forwarded engine with port 40648:
-                          too few engines serve, 2 serve and 0 are coming of 3 wanted; its first good
-                          answer is due within 120.0 s
+                          too few engines serve (2 of 3 wanted, 0 coming); its first good answer is due
+                          within 120.0 s
         ",
     );
     check(desk.fleet(), "gluetun: (1) 2 3 4*");
@@ -110,7 +110,7 @@ fn an_old_carrier_that_is_watched_has_thirty_seconds_and_is_then_asked_to_stop_b
                           port now; it will be gone
                       > stop acestream-1 within 10s (its VPN forwards another port now)
                       Stopping forwarded engine acestream-1 due to port change: its VPN forwards another
-                          port now; it will be gone
+                          port now
                       > remove acestream-1 (its VPN forwards another port now)
                       engine acestream-1 is gone
                       stream channel|acestream-1 has ended: its engine is gone
@@ -157,12 +157,12 @@ fn at_a_limit_the_old_carrier_goes_before_the_new_one_comes() {
                       engine acestream-1 is hidden: it is on its way out
                       no engine can be created now: the limit is 3
             1035s     Stopping forwarded engine acestream-1 due to port change: its VPN forwards another
-                          port now; it will be gone
+                          port now
                       > remove acestream-1 (its VPN forwards another port now)
                       engine acestream-1 is gone
                       creating engine acestream-1 on VPN 'gluetun' as forwarded engine with port 40648:
-                          too few engines serve, 2 serve and 0 are coming of 3 wanted; its first good
-                          answer is due within 120.0 s
+                          too few engines serve (2 of 3 wanted, 0 coming); its first good answer is due
+                          within 120.0 s
                       > create acestream-1 on gluetun http 19000 https 45000 p2p 40648 (too few engines
                           serve)
                       starting engine acestream-1: it was created and not yet started; its first good
@@ -212,7 +212,7 @@ fn a_port_that_comes_late_gets_a_carrier_at_once_and_an_idle_engine_makes_place_
                           place; it goes in 25.0 s
                       engine acestream-2 is hidden: it is on its way out
             1165s     removing engine acestream-2: another engine carries the forwarded port in its
-                          place; it will be gone
+                          place
                       > remove acestream-2 (another engine carries the forwarded port in its place)
                       engine acestream-2 is gone
         ",
@@ -257,8 +257,8 @@ fn without_a_port_for_a_minute_the_mark_goes_and_the_engine_stays() {
         desk.transcript(),
         "
             1010s     VPN 'gluetun' has no forwarded port any more, it was 40001
-            1070s     VPN 'gluetun' does not get its forwarded port 40001 back, no engine carries it
-                          now: for 60.0 s
+            1070s     VPN 'gluetun' does not get its forwarded port 40001 back, no engine carries it now
+                          (for 60.0 s)
         ",
     );
     check(desk.fleet(), "gluetun: 1 2");
@@ -274,8 +274,8 @@ fn without_a_port_for_a_minute_the_mark_goes_and_the_engine_stays() {
                           acestream-1; it goes in 25.0 s
                       engine acestream-1 is hidden: it is on its way out
                       creating engine acestream-3 on VPN 'gluetun' as forwarded engine with port 40002:
-                          too few engines serve, 1 serve and 0 are coming of 2 wanted; its first good
-                          answer is due within 120.0 s
+                          too few engines serve (1 of 2 wanted, 0 coming); its first good answer is due
+                          within 120.0 s
                       > create acestream-3 on gluetun http 19002 https 45002 p2p 40002 (too few engines
                           serve)
                       starting engine acestream-3: it was created and not yet started; its first good
@@ -283,7 +283,7 @@ fn without_a_port_for_a_minute_the_mark_goes_and_the_engine_stays() {
                       > start acestream-3 (it was created and not yet started)
                       engine acestream-3 is offered
             1115s     Stopping forwarded engine acestream-1 due to port change: its VPN forwards another
-                          port now; it will be gone
+                          port now
                       > remove acestream-1 (its VPN forwards another port now)
                       engine acestream-1 is gone
         ",

@@ -19,11 +19,11 @@ fn a_creation_is_told_with_its_cause_and_what_should_follow() {
     check(
         desk.transcript(),
         "
-        0s        VPN 'gluetun' has a new network; its engines are repaired once it is healthy
+        0s        VPN 'gluetun' has been found; its engines are repaired once it is healthy
                   first look complete, 0 engine(s) adopted
                   VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
-                  creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 1 wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-1 on VPN 'gluetun': too few engines serve (0 of 1
+                      wanted, 0 coming); its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
                       answer is due within 120.0 s
@@ -154,14 +154,14 @@ fn a_vpn_without_a_container_has_failed_and_the_others_do_not_make_up_for_it() {
     check(
         desk.transcript(),
         "
-        0s        VPN 'gluetun2' has a new network; its engines are repaired once it is healthy
+        0s        VPN 'gluetun2' has been found; its engines are repaired once it is healthy
                   first look complete, 0 engine(s) adopted
                   VPN 'gluetun' failed: its container is missing; its engines are removed in 5.0 s
                       unless it is back
                   VPN 'gluetun2' is healthy: Docker says healthy; what is missing is created
-                  entering emergency mode
-                  creating engine acestream-1 on VPN 'gluetun2': too few engines serve, 0 serve and
-                      0 are coming of 1 wanted; its first good answer is due within 120.0 s
+                  entering emergency mode: VPN 'gluetun' failed, VPN 'gluetun2' is healthy
+                  creating engine acestream-1 on VPN 'gluetun2': too few engines serve (0 of 1
+                      wanted, 0 coming); its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun2 http 19000 https 45000 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
                       answer is due within 120.0 s
@@ -243,11 +243,10 @@ fn a_limit_that_stands_in_the_way_is_told_once() {
         "
         1046.587s engine acestream-1 is hidden: it does not answer any more
                   no engine can be created now: the limit is 1
-        1071.587s removing engine acestream-1: its place is needed by an engine that can serve; it
-                      will be gone
+        1071.587s removing engine acestream-1: its place is needed by an engine that can serve
                   engine acestream-1 is gone
-                  creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 1 wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-1 on VPN 'gluetun': too few engines serve (0 of 1
+                      wanted, 0 coming); its first good answer is due within 120.0 s
                   starting engine acestream-1: it was created and not yet started; its first good
                       answer is due within 120.0 s
                   engine acestream-1 is offered

@@ -78,8 +78,8 @@ fn when_it_is_back_everything_is_looked_at_before_anything_is_decided() {
         desk.transcript(),
         "
         1006s     Docker answers again, and everything has been looked at
-                  creating engine acestream-2 on VPN 'gluetun': too few engines serve, 3 serve and 0
-                      are coming of 4 wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-2 on VPN 'gluetun': too few engines serve (3 of 4
+                      wanted, 0 coming); its first good answer is due within 120.0 s
                   > create acestream-2 on gluetun http 19001 https 45001 (too few engines serve)
                   starting engine acestream-2: it was created and not yet started; its first good
                       answer is due within 120.0 s
@@ -262,8 +262,8 @@ fn absence_from_a_listing_removes_nothing_until_an_inspection_says_so() {
         desk.transcript(),
         "
         1010s     engine acestream-1 is gone: by a foreign hand
-                  creating engine acestream-1: too few engines serve, 0 serve and 0 are coming of 1
-                      wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-1: too few engines serve (0 of 1 wanted, 0 coming); its
+                      first good answer is due within 120.0 s
                   > create acestream-1 outside http 19000 https 45000 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
                       answer is due within 120.0 s

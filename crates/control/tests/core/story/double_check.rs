@@ -25,7 +25,7 @@ fn no_engines_available_so_the_vpn_is_unhealthy() {
     check(
         desk.told(),
         "
-        0s        VPN 'gluetun' has a new network; its engines are repaired once it is healthy
+        0s        VPN 'gluetun' has been found; its engines are repaired once it is healthy
                   first look complete, 0 engine(s) adopted
                   VPN double-check: VPN 'gluetun' is doubted: Docker says unhealthy
                   VPN double-check: No engines available to verify connectivity

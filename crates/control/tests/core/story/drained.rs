@@ -28,8 +28,8 @@ fn its_idle_engines_are_handed_off_and_created_on_the_other_vpn_and_the_watched_
                       handing off engine acestream-2: a person asked that its VPN be drained, its
                           operation; it goes in 25.0 s
                       engine acestream-2 is hidden: it is on its way out
-                      creating engine acestream-5 on VPN 'gluetun2': too few engines serve, 3 serve and
-                          0 are coming of 4 wanted; its first good answer is due within 120.0 s
+                      creating engine acestream-5 on VPN 'gluetun2': too few engines serve (3 of 4
+                          wanted, 0 coming); its first good answer is due within 120.0 s
                       > create acestream-5 on gluetun2 http 19004 https 45000 (too few engines serve)
                       starting engine acestream-5: it was created and not yet started; its first good
                           answer is due within 120.0 s

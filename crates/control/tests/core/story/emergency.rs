@@ -31,9 +31,9 @@ fn it_is_entered_when_a_vpn_fails_and_left_when_none_is_failed_any_more() {
     check(
         desk.told(),
         "
-        1000s     VPN 'gluetun2' failed: its container is exited; its engines are removed in 5.0 s
+        1000s     VPN 'gluetun2' failed: its container has exited; its engines are removed in 5.0 s
                       unless it is back
-                  entering emergency mode
+                  entering emergency mode: VPN 'gluetun2' failed, VPN 'gluetun' is healthy
                   engine acestream-6 is hidden: its VPN's network is gone
                   engine acestream-7 is hidden: its VPN's network is gone
                   engine acestream-8 is hidden: its VPN's network is gone
@@ -51,17 +51,17 @@ fn it_is_entered_when_a_vpn_fails_and_left_when_none_is_failed_any_more() {
         "
         1020s     VPN 'gluetun2' has a new network; its engines are repaired once it is healthy
                   VPN 'gluetun2' is healthy: Docker says healthy; what is missing is created
-                  leaving emergency mode; what is missing is created
-                  creating engine acestream-6 on VPN 'gluetun2': too few engines serve, 5 serve and
-                      0 are coming of 10 wanted; its first good answer is due within 120.0 s
-                  creating engine acestream-7 on VPN 'gluetun2': too few engines serve, 5 serve and
-                      0 are coming of 10 wanted; its first good answer is due within 120.0 s
-                  creating engine acestream-8 on VPN 'gluetun2': too few engines serve, 5 serve and
-                      0 are coming of 10 wanted; its first good answer is due within 120.0 s
-                  creating engine acestream-9 on VPN 'gluetun2': too few engines serve, 5 serve and
-                      0 are coming of 10 wanted; its first good answer is due within 120.0 s
-                  creating engine acestream-10 on VPN 'gluetun2': too few engines serve, 5 serve and
-                      0 are coming of 10 wanted; its first good answer is due within 120.0 s
+                  leaving emergency mode (it lasted 20.0 s); what is missing is created
+                  creating engine acestream-6 on VPN 'gluetun2': too few engines serve (5 of 10
+                      wanted, 0 coming); its first good answer is due within 120.0 s
+                  creating engine acestream-7 on VPN 'gluetun2': too few engines serve (5 of 10
+                      wanted, 0 coming); its first good answer is due within 120.0 s
+                  creating engine acestream-8 on VPN 'gluetun2': too few engines serve (5 of 10
+                      wanted, 0 coming); its first good answer is due within 120.0 s
+                  creating engine acestream-9 on VPN 'gluetun2': too few engines serve (5 of 10
+                      wanted, 0 coming); its first good answer is due within 120.0 s
+                  creating engine acestream-10 on VPN 'gluetun2': too few engines serve (5 of 10
+                      wanted, 0 coming); its first good answer is due within 120.0 s
                   starting engine acestream-6: it was created and not yet started; its first good
                       answer is due within 120.0 s
                   starting engine acestream-7: it was created and not yet started; its first good
@@ -111,7 +111,7 @@ fn it_is_not_entered_while_no_vpn_is_healthy() {
     check(
         desk.told(),
         "
-        1000s     VPN 'gluetun' failed: its container is exited; its engines are removed in 5.0 s
+        1000s     VPN 'gluetun' failed: its container has exited; its engines are removed in 5.0 s
                       unless it is back
                   engine acestream-1 is hidden: its VPN's network is gone
                   no engine can be created now: no VPN is healthy; what is missing is created
@@ -162,11 +162,11 @@ fn of_three_vpns_the_two_healthy_ones_carry_on() {
     check(
         desk.told(),
         "
-        1000s     VPN 'b' failed: its container is exited; its engines are removed in 5.0 s unless
+        1000s     VPN 'b' failed: its container has exited; its engines are removed in 5.0 s unless
                       it is back
-                  entering emergency mode
+                  entering emergency mode: VPN 'b' failed, VPNs 'a' and 'c' are healthy
                   engine acestream-2 is hidden: its VPN's network is gone
-                  VPN 'a' failed: its container is exited; its engines are removed in 5.0 s unless
+                  VPN 'a' failed: its container has exited; its engines are removed in 5.0 s unless
                       it is back
                   engine acestream-1 is hidden: its VPN's network is gone
         ",

@@ -53,8 +53,8 @@ fn a_creation_that_was_lost_is_asked_for_once_more_after_dockers_timeout_and_the
         "
         30s       its operation is settled: engine acestream-1 does not exist; what is missing is
                       created
-                  creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 1 wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-1 on VPN 'gluetun': too few engines serve (0 of 1
+                      wanted, 0 coming); its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
         ",
     );
@@ -137,7 +137,7 @@ fn a_container_that_arrives_after_its_place_has_been_taken_is_removed() {
         desk.transcript(),
         "
         31s       engine acestream-1 appeared
-                  removing engine acestream-1: another engine has its name or port; it will be gone
+                  removing engine acestream-1: another engine has its name or port
                   > remove acestream-1 (another engine has its name or port)
                   engine acestream-1 is gone
         ",
@@ -216,8 +216,8 @@ fn a_refusal_that_explains_nothing_is_no_answer() {
         "
         31s       its operation is settled: engine acestream-1 does not exist; what is missing is
                       created
-                  creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 1 wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-1 on VPN 'gluetun': too few engines serve (0 of 1
+                      wanted, 0 coming); its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
         ",
     );
@@ -237,8 +237,8 @@ fn a_name_that_turns_out_to_be_somebody_elses_gives_the_creation_up_at_once() {
                       created
                   no engine can be created now: the last attempts were refused; looked at again in
                       1.0 s
-        1s        creating engine acestream-2 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 1 wanted; its first good answer is due within 120.0 s
+        1s        creating engine acestream-2 on VPN 'gluetun': too few engines serve (0 of 1
+                      wanted, 0 coming); its first good answer is due within 120.0 s
                   > create acestream-2 on gluetun http 19000 https 45000 (too few engines serve)
         ",
     );
@@ -268,11 +268,11 @@ fn an_engine_whose_start_is_refused_is_removed_and_created_anew() {
         "
         0s        start of engine acestream-1 was refused: the container whose network it joins is
                       not running
-                  removing engine acestream-1: it could not be started; it will be gone
+                  removing engine acestream-1: it could not be started
                   > remove acestream-1 (it could not be started)
                   engine acestream-1 is gone
-                  creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 1 wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-1 on VPN 'gluetun': too few engines serve (0 of 1
+                      wanted, 0 coming); its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
                       answer is due within 120.0 s
@@ -354,11 +354,11 @@ fn a_start_that_was_lost_counts_as_failed_and_one_that_was_not_goes_on() {
         "
         0s        start of engine acestream-1 was not answered
                   its operation is settled: engine acestream-1 exists
-                  removing engine acestream-1: it could not be started; it will be gone
+                  removing engine acestream-1: it could not be started
                   > remove acestream-1 (it could not be started)
                   engine acestream-1 is gone
-                  creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 1
-                      are coming of 2 wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-1 on VPN 'gluetun': too few engines serve (0 of 2
+                      wanted, 1 coming); its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
                       answer is due within 120.0 s

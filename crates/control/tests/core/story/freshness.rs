@@ -193,14 +193,14 @@ fn everything_may_be_told_twice() {
     check(
         desk.transcript(),
         "
-        1000s     VPN 'gluetun' failed: its container is exited; its engines are removed in 5.0 s
+        1000s     VPN 'gluetun' failed: its container has exited; its engines are removed in 5.0 s
                       unless it is back
-                  entering emergency mode
+                  entering emergency mode: VPN 'gluetun' failed, VPN 'gluetun2' is healthy
                   engine acestream-1 is hidden: its VPN's network is gone
                   engine acestream-2 is hidden: its VPN's network is gone
                   VPN 'gluetun' has a new network; its engines are repaired once it is healthy
                   VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
-                  leaving emergency mode; what is missing is created
+                  leaving emergency mode (it lasted 0.0 s); what is missing is created
                   restarting engine acestream-1 in place: its VPN has a new network that it can
                       join; its first good answer is due within 120.0 s
                   > restart acestream-1 (its VPN has a new network that it can join)
@@ -210,8 +210,8 @@ fn everything_may_be_told_twice() {
                   engine acestream-1 is offered
                   engine acestream-2 is offered
                   engine acestream-1 is gone: by a foreign hand
-                  creating engine acestream-1 on VPN 'gluetun': too few engines serve, 3 serve and 0
-                      are coming of 4 wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-1 on VPN 'gluetun': too few engines serve (3 of 4
+                      wanted, 0 coming); its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
                       answer is due within 120.0 s
@@ -293,10 +293,10 @@ fn a_vpn_that_comes_into_being_is_recognised_by_its_name() {
     check(
         desk.told(),
         "
-        0s        VPN 'gluetun' has a new network; its engines are repaired once it is healthy
+        0s        VPN 'gluetun' has been found; its engines are repaired once it is healthy
                   VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
-                  creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 1 wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-1 on VPN 'gluetun': too few engines serve (0 of 1
+                      wanted, 0 coming); its first good answer is due within 120.0 s
                   starting engine acestream-1: it was created and not yet started; its first good
                       answer is due within 120.0 s
                   engine acestream-1 is offered

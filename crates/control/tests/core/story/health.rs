@@ -13,9 +13,8 @@ fn an_engine_that_does_not_answer_three_times_is_hidden_and_another_created_and_
         desk.transcript(),
         "
             1048.447s engine acestream-3 is hidden: it does not answer any more
-                      creating engine acestream-11 on VPN 'gluetun': another one does not answer, 9
-                          serve and 0 are coming of 10 wanted; its first good answer is due within 120.0
-                          s
+                      creating engine acestream-11 on VPN 'gluetun': another one does not answer (9 of
+                          10 wanted, 0 coming); its first good answer is due within 120.0 s
                       > create acestream-11 on gluetun http 19010 https 45005 (another one does not
                           answer)
                       starting engine acestream-11: it was created and not yet started; its first good
@@ -29,8 +28,7 @@ fn an_engine_that_does_not_answer_three_times_is_hidden_and_another_created_and_
     check(
         desk.transcript(),
         "
-            1108.447s removing engine acestream-3: it has not answered for too long, for 60.0 s; it will
-                          be gone
+            1108.447s removing engine acestream-3: it has not answered for too long (for 60.0 s)
                       > remove acestream-3 (it has not answered for too long)
                       engine acestream-3 is gone
         ",
@@ -60,12 +58,11 @@ fn at_a_limit_one_that_does_not_answer_makes_place_for_its_replacement_after_the
         "
             1048.447s engine acestream-3 is hidden: it does not answer any more
                       no engine can be created now: the limit is 10
-            1073.447s removing engine acestream-3: its place is needed by an engine that can serve; it
-                          will be gone
+            1073.447s removing engine acestream-3: its place is needed by an engine that can serve
                       > remove acestream-3 (its place is needed by an engine that can serve)
                       engine acestream-3 is gone
-                      creating engine acestream-3 on VPN 'gluetun': too few engines serve, 9 serve and 0
-                          are coming of 10 wanted; its first good answer is due within 120.0 s
+                      creating engine acestream-3 on VPN 'gluetun': too few engines serve (9 of 10
+                          wanted, 0 coming); its first good answer is due within 120.0 s
                       > create acestream-3 on gluetun http 19002 https 45002 (too few engines serve)
                       starting engine acestream-3: it was created and not yet started; its first good
                           answer is due within 120.0 s

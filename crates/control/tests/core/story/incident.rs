@@ -19,7 +19,7 @@ fn one_of_two_vpns_is_stopped_by_hand_and_started_again() {
                   VPN double-check: None of 5 engine(s) have internet connectivity
                   VPN 'gluetun' failed: Docker says unhealthy, 0 of 5 engine(s) are connected; its
                       engines are hidden
-                  entering emergency mode
+                  entering emergency mode: VPN 'gluetun' failed, VPN 'gluetun2' is healthy
                   engine acestream-1 is hidden: its VPN's tunnel is lost
                   engine acestream-2 is hidden: its VPN's tunnel is lost
                   engine acestream-3 is hidden: its VPN's tunnel is lost
@@ -36,11 +36,11 @@ fn one_of_two_vpns_is_stopped_by_hand_and_started_again() {
     check(
         desk.transcript(),
         "
-        1010s     removing engine acestream-1: its VPN's network is gone, for 5.0 s; it will be gone
-                  removing engine acestream-2: its VPN's network is gone, for 5.0 s; it will be gone
-                  removing engine acestream-3: its VPN's network is gone, for 5.0 s; it will be gone
-                  removing engine acestream-4: its VPN's network is gone, for 5.0 s; it will be gone
-                  removing engine acestream-5: its VPN's network is gone, for 5.0 s; it will be gone
+        1010s     removing engine acestream-1: its VPN's network is gone (for 5.0 s)
+                  removing engine acestream-2: its VPN's network is gone (for 5.0 s)
+                  removing engine acestream-3: its VPN's network is gone (for 5.0 s)
+                  removing engine acestream-4: its VPN's network is gone (for 5.0 s)
+                  removing engine acestream-5: its VPN's network is gone (for 5.0 s)
                   > remove acestream-1 (its VPN's network is gone)
                   > remove acestream-2 (its VPN's network is gone)
                   > remove acestream-3 (its VPN's network is gone)
@@ -78,19 +78,19 @@ fn one_of_two_vpns_is_stopped_by_hand_and_started_again() {
         desk.transcript(),
         "
         1070s     VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
-                  leaving emergency mode; what is missing is created
+                  leaving emergency mode (it lasted 65.0 s); what is missing is created
                   VPN 'gluetun' forwarded port is 53344
                   creating engine acestream-1 on VPN 'gluetun' as forwarded engine with port 53344:
-                      too few engines serve, 5 serve and 0 are coming of 10 wanted; its first good
-                      answer is due within 120.0 s
-                  creating engine acestream-2 on VPN 'gluetun': too few engines serve, 5 serve and 0
-                      are coming of 10 wanted; its first good answer is due within 120.0 s
-                  creating engine acestream-3 on VPN 'gluetun': too few engines serve, 5 serve and 0
-                      are coming of 10 wanted; its first good answer is due within 120.0 s
-                  creating engine acestream-4 on VPN 'gluetun': too few engines serve, 5 serve and 0
-                      are coming of 10 wanted; its first good answer is due within 120.0 s
-                  creating engine acestream-5 on VPN 'gluetun': too few engines serve, 5 serve and 0
-                      are coming of 10 wanted; its first good answer is due within 120.0 s
+                      too few engines serve (5 of 10 wanted, 0 coming); its first good answer is due
+                      within 120.0 s
+                  creating engine acestream-2 on VPN 'gluetun': too few engines serve (5 of 10
+                      wanted, 0 coming); its first good answer is due within 120.0 s
+                  creating engine acestream-3 on VPN 'gluetun': too few engines serve (5 of 10
+                      wanted, 0 coming); its first good answer is due within 120.0 s
+                  creating engine acestream-4 on VPN 'gluetun': too few engines serve (5 of 10
+                      wanted, 0 coming); its first good answer is due within 120.0 s
+                  creating engine acestream-5 on VPN 'gluetun': too few engines serve (5 of 10
+                      wanted, 0 coming); its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 p2p 53344 (too few engines
                       serve)
                   > create acestream-2 on gluetun http 19001 https 45001 (too few engines serve)

@@ -26,7 +26,7 @@ fn a_lost_tunnel_is_bounced_after_half_a_minute_and_the_container_restarted_afte
         desk.told_of("mending"),
         "
             1035s     mending VPN 'gluetun', its tunnel is bounced: its tunnel has been lost for some
-                          time, for 30.0 s
+                          time (for 30.0 s)
         ",
     );
     check(desk.waiting(), "tell gluetun to Stop");
@@ -36,7 +36,7 @@ fn a_lost_tunnel_is_bounced_after_half_a_minute_and_the_container_restarted_afte
     desk.wait(secs(30));
     check(
         desk.told_of("mending"),
-        "1065s     mending VPN 'gluetun', its container is restarted: it stays failed, for 60.0 s",
+        "1065s     mending VPN 'gluetun', its container is restarted: it stays failed (for 60.0 s)",
     );
     // The network is another one now: the wait begins anew, and twice as long.
     desk.wait(secs(110));
@@ -44,7 +44,7 @@ fn a_lost_tunnel_is_bounced_after_half_a_minute_and_the_container_restarted_afte
         desk.told_of("mending"),
         "
             1095s     mending VPN 'gluetun', its tunnel is bounced: its tunnel has been lost for some
-                          time, for 90.0 s
+                          time (for 90.0 s)
         ",
     );
     desk.wait(secs(600));
@@ -72,7 +72,7 @@ fn a_tunnel_that_somebody_has_stopped_is_told_to_run_after_two_polls() {
         desk.told_of("mending"),
         "
             1015s     mending VPN 'gluetun', its control server is told to run the tunnel: its tunnel is
-                          stopped, and nobody else will start it, for 10.0 s
+                          stopped, and nobody else will start it (for 10.0 s)
         ",
     );
     check(desk.waiting(), "tell gluetun to Run");
@@ -110,7 +110,7 @@ fn a_container_that_somebody_stopped_is_started_after_a_minute_and_if_that_is_un
         desk.told_of("mending"),
         "
             1060s     mending VPN 'gluetun', its container is started: somebody stopped it and did not
-                          start it again, for 60.0 s
+                          start it again (for 60.0 s)
         ",
     );
     check(desk.waiting(), "start gluetun");
@@ -123,14 +123,15 @@ fn a_container_that_somebody_stopped_is_started_after_a_minute_and_if_that_is_un
         "
             1060s     VPN 'gluetun' has a new network; its engines are repaired once it is healthy
                       VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
-                      creating engine acestream-1 on VPN 'gluetun': too few engines serve, 2 serve and 0
-                          are coming of 4 wanted; its first good answer is due within 120.0 s
-                      creating engine acestream-2 on VPN 'gluetun': too few engines serve, 2 serve and 0
-                          are coming of 4 wanted; its first good answer is due within 120.0 s
-                      VPN 'gluetun' failed: its container is exited; its engines are removed in 5.0 s
+                      creating engine acestream-1 on VPN 'gluetun': too few engines serve (2 of 4
+                          wanted, 0 coming); its first good answer is due within 120.0 s
+                      creating engine acestream-2 on VPN 'gluetun': too few engines serve (2 of 4
+                          wanted, 0 coming); its first good answer is due within 120.0 s
+                      VPN 'gluetun' failed: its container has exited; its engines are removed in 5.0 s
                           unless it is back
-            1120s     VPN 'gluetun' is for a person to mend: its container is exited; looked at again in
-                          5.0 s
+                      entering emergency mode: VPN 'gluetun' failed, VPN 'gluetun2' is healthy
+            1120s     VPN 'gluetun' is for a person to mend: its container has exited; looked at again
+                          in 5.0 s
         ",
     );
 }
@@ -147,15 +148,15 @@ fn of_two_vpns_that_stay_failed_one_is_mended_at_a_time_and_restarts_wait_five_t
         desk.told_of("mending"),
         "
             1035s     mending VPN 'gluetun', its tunnel is bounced: its tunnel has been lost for some
-                          time, for 30.0 s
+                          time (for 30.0 s)
             1050s     mending VPN 'gluetun2', its tunnel is bounced: its tunnel has been lost for some
-                          time, for 45.0 s
-            1305s     mending VPN 'gluetun', its container is restarted: it stays failed, for 300.0 s
+                          time (for 45.0 s)
+            1305s     mending VPN 'gluetun', its container is restarted: it stays failed (for 300.0 s)
             1335s     mending VPN 'gluetun', its tunnel is bounced: its tunnel has been lost for some
-                          time, for 330.0 s
-            1350s     mending VPN 'gluetun2', its container is restarted: it stays failed, for 345.0 s
+                          time (for 330.0 s)
+            1350s     mending VPN 'gluetun2', its container is restarted: it stays failed (for 345.0 s)
             1380s     mending VPN 'gluetun2', its tunnel is bounced: its tunnel has been lost for some
-                          time, for 375.0 s
+                          time (for 375.0 s)
         ",
     );
 }
@@ -174,7 +175,7 @@ fn nothing_else_is_done_to_a_container_until_it_is_known_what_became_of_its_rest
     desk.wait(secs(130));
     check(
         desk.told_of("mending"),
-        "1665s     mending VPN 'gluetun', its container is restarted: it stays failed, for 660.0 s",
+        "1665s     mending VPN 'gluetun', its container is restarted: it stays failed (for 660.0 s)",
     );
 }
 
@@ -188,7 +189,7 @@ fn while_docker_is_out_of_reach_no_container_is_restarted() {
     desk.wait(secs(10));
     check(
         desk.told_of("mending"),
-        "1306s     mending VPN 'gluetun', its container is restarted: it stays failed, for 301.0 s",
+        "1306s     mending VPN 'gluetun', its container is restarted: it stays failed (for 301.0 s)",
     );
 }
 
@@ -242,10 +243,10 @@ fn a_tunnel_that_is_told_to_run_and_does_not_is_left_to_the_next_rung() {
         desk.told_of("mending"),
         "
             1015s     mending VPN 'gluetun', its control server is told to run the tunnel: its tunnel is
-                          stopped, and nobody else will start it, for 10.0 s
+                          stopped, and nobody else will start it (for 10.0 s)
             1030s     mending VPN 'gluetun', its control server is told to run the tunnel: its tunnel is
-                          stopped, and nobody else will start it, for 25.0 s
-            1065s     mending VPN 'gluetun', its container is restarted: it stays failed, for 60.0 s
+                          stopped, and nobody else will start it (for 25.0 s)
+            1065s     mending VPN 'gluetun', its container is restarted: it stays failed (for 60.0 s)
         ",
     );
 }
@@ -263,9 +264,9 @@ fn a_start_that_is_refused_is_tried_again_ever_more_slowly() {
         desk.told_of("mending"),
         "
             1060s     mending VPN 'gluetun', its container is started: somebody stopped it and did not
-                          start it again, for 60.0 s
+                          start it again (for 60.0 s)
             1180s     mending VPN 'gluetun', its container is started: somebody stopped it and did not
-                          start it again, for 180.0 s
+                          start it again (for 180.0 s)
         ",
     );
 }

@@ -79,8 +79,8 @@ fn with_auto_delete_idle_engines_beyond_what_is_wanted_are_hidden_and_then_remov
                       handing off engine acestream-3: more engines serve than should; it goes in 25.0 s
                       engine acestream-3 is hidden: it is on its way out
                       engine acestream-6 is hidden: it is on its way out
-            1055s     removing engine acestream-3: more engines serve than should; it will be gone
-                      removing engine acestream-6: more engines serve than should; it will be gone
+            1055s     removing engine acestream-3: more engines serve than should
+                      removing engine acestream-6: more engines serve than should
                       > remove acestream-3 (more engines serve than should)
                       > remove acestream-6 (more engines serve than should)
                       engine acestream-3 is gone
@@ -134,7 +134,7 @@ fn engines_from_other_settings_are_replaced_one_at_a_time() {
     check(
         desk.transcript(),
         "
-            1025s     removing engine acestream-2: it was created from other settings; it will be gone
+            1025s     removing engine acestream-2: it was created from other settings
                       > remove acestream-2 (it was created from other settings)
                       engine acestream-2 is gone
                       creating engine acestream-2 on VPN 'gluetun': it was created from other settings;
@@ -175,7 +175,7 @@ fn an_engine_outside_the_vpns_leaks_so_it_is_hidden_at_once_and_goes_after_the_h
     check(
         desk.transcript(),
         "
-            25s       removing engine acestream-2: it is outside the VPNs' networks; it will be gone
+            25s       removing engine acestream-2: it is outside the VPNs' networks
                       > remove acestream-2 (it is outside the VPNs' networks)
                       engine acestream-2 is gone
         ",

@@ -192,8 +192,7 @@ fn a_container_that_nobody_wants_is_removed() {
         desk.transcript(),
         "
         1000s     engine acestream-9 appeared
-                  removing engine acestream-9: it arrived although nobody waits for it; it will be
-                      gone
+                  removing engine acestream-9: it arrived although nobody waits for it
                   > remove acestream-9 (it arrived although nobody waits for it)
                   engine acestream-9 is gone
         ",
@@ -261,8 +260,8 @@ fn an_engine_that_was_removed_by_somebody_is_gone_and_replaced() {
         desk.transcript(),
         "
         1000s     engine acestream-1 is gone: by a foreign hand
-                  creating engine acestream-1 on VPN 'gluetun': too few engines serve, 3 serve and 0
-                      are coming of 4 wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-1 on VPN 'gluetun': too few engines serve (3 of 4
+                      wanted, 0 coming); its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
                       answer is due within 120.0 s
@@ -282,8 +281,8 @@ fn an_engine_that_leaves_three_questions_unanswered_is_hidden_until_it_answers()
         desk.told(),
         "
         1040.464s engine acestream-2 is hidden: it does not answer any more
-                  creating engine acestream-3: another one does not answer, 1 serve and 0 are coming
-                      of 2 wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-3: another one does not answer (1 of 2 wanted, 0
+                      coming); its first good answer is due within 120.0 s
                   starting engine acestream-3: it was created and not yet started; its first good
                       answer is due within 120.0 s
                   engine acestream-3 is offered

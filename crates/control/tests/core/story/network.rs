@@ -51,7 +51,7 @@ fn stranded_engines_are_hidden_the_moment_the_restart_is_known_and_repaired_once
         "
         1000s     VPN 'gluetun' has a new network; its engines are repaired once it is healthy
                   VPN 'gluetun' failed: its network was replaced; its engines are hidden
-                  entering emergency mode
+                  entering emergency mode: VPN 'gluetun' failed, VPN 'gluetun2' is healthy
                   engine acestream-1 is hidden: its VPN has another network now
                   engine acestream-2 is hidden: its VPN has another network now
         ",
@@ -94,7 +94,7 @@ fn a_restart_that_nobody_told_of_is_found_by_the_next_inspection() {
                   VPN double-check: None of 2 engine(s) have internet connectivity
                   VPN 'gluetun2' failed: 1 of 2 engine(s) do not answer, 0 of 2 engine(s) are
                       connected; its engines are hidden
-                  entering emergency mode
+                  entering emergency mode: VPN 'gluetun2' failed, VPN 'gluetun' is healthy
                   engine acestream-3 is hidden: its VPN's tunnel is lost
                   engine acestream-4 is hidden: its VPN's tunnel is lost
         ",
@@ -105,7 +105,7 @@ fn a_restart_that_nobody_told_of_is_found_by_the_next_inspection() {
         "
         1005s     VPN 'gluetun2' has a new network; its engines are repaired once it is healthy
                   VPN 'gluetun2' is healthy: Docker says healthy; what is missing is created
-                  leaving emergency mode; what is missing is created
+                  leaving emergency mode (it lasted 1.2 s); what is missing is created
                   restarting engine acestream-3 in place: its VPN has a new network that it can
                       join; its first good answer is due within 120.0 s
                   > restart acestream-3 (its VPN has a new network that it can join)
@@ -130,25 +130,23 @@ fn engines_of_a_recreated_vpn_cannot_rejoin_and_are_removed_and_created_anew() {
         "
         1000s     VPN 'gluetun' failed: its container is missing; its engines are removed in 5.0 s
                       unless it is back
-                  entering emergency mode
+                  entering emergency mode: VPN 'gluetun' failed, VPN 'gluetun2' is healthy
                   engine acestream-1 is hidden: its VPN's network is gone
                   engine acestream-2 is hidden: its VPN's network is gone
                   VPN 'gluetun' has a new network; its engines are repaired once it is healthy
                   VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
-                  leaving emergency mode; what is missing is created
-                  removing engine acestream-1: its VPN has a new network that it cannot join; it
-                      will be gone
-                  removing engine acestream-2: its VPN has a new network that it cannot join; it
-                      will be gone
+                  leaving emergency mode (it lasted 0.0 s); what is missing is created
+                  removing engine acestream-1: its VPN has a new network that it cannot join
+                  removing engine acestream-2: its VPN has a new network that it cannot join
                   > remove acestream-1 (its VPN has a new network that it cannot join)
                   > remove acestream-2 (its VPN has a new network that it cannot join)
                   engine acestream-1 is gone
-                  creating engine acestream-1 on VPN 'gluetun': too few engines serve, 2 serve and 1
-                      are coming of 4 wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-1 on VPN 'gluetun': too few engines serve (2 of 4
+                      wanted, 1 coming); its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   engine acestream-2 is gone
-                  creating engine acestream-2 on VPN 'gluetun': too few engines serve, 2 serve and 1
-                      are coming of 4 wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-2 on VPN 'gluetun': too few engines serve (2 of 4
+                      wanted, 1 coming); its first good answer is due within 120.0 s
                   > create acestream-2 on gluetun http 19001 https 45001 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good
                       answer is due within 120.0 s
@@ -172,9 +170,9 @@ fn a_vpn_that_is_back_within_five_seconds_keeps_its_engines() {
     check(
         desk.transcript(),
         "
-        1000s     VPN 'gluetun' failed: its container is exited; its engines are removed in 5.0 s
+        1000s     VPN 'gluetun' failed: its container has exited; its engines are removed in 5.0 s
                       unless it is back
-                  entering emergency mode
+                  entering emergency mode: VPN 'gluetun' failed, VPN 'gluetun2' is healthy
                   engine acestream-1 is hidden: its VPN's network is gone
                   engine acestream-2 is hidden: its VPN's network is gone
         ",
@@ -227,11 +225,11 @@ fn after_five_seconds_without_a_network_all_its_engines_are_removed_at_once() {
         "
         1010s     VPN 'gluetun' has a new network; its engines are repaired once it is healthy
                   VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
-                  leaving emergency mode; what is missing is created
-                  creating engine acestream-1 on VPN 'gluetun': too few engines serve, 2 serve and 0
-                      are coming of 4 wanted; its first good answer is due within 120.0 s
-                  creating engine acestream-2 on VPN 'gluetun': too few engines serve, 2 serve and 0
-                      are coming of 4 wanted; its first good answer is due within 120.0 s
+                  leaving emergency mode (it lasted 10.0 s); what is missing is created
+                  creating engine acestream-1 on VPN 'gluetun': too few engines serve (2 of 4
+                      wanted, 0 coming); its first good answer is due within 120.0 s
+                  creating engine acestream-2 on VPN 'gluetun': too few engines serve (2 of 4
+                      wanted, 0 coming); its first good answer is due within 120.0 s
                   > create acestream-1 on gluetun http 19000 https 45000 (too few engines serve)
                   > create acestream-2 on gluetun http 19001 https 45001 (too few engines serve)
                   starting engine acestream-1: it was created and not yet started; its first good

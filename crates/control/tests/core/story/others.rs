@@ -133,7 +133,7 @@ fn what_arrives_when_nobody_awaits_it_any_more_is_removed() {
         desk.transcript(),
         "
             1200s     container web-1 appeared
-                      removing container web-1: it arrived although nobody waits for it; it will be gone
+                      removing container web-1: it arrived although nobody waits for it
                       > remove web-1 (it arrived although nobody waits for it)
                       container web-1 is gone
         ",
@@ -154,7 +154,7 @@ fn what_an_earlier_life_created_and_did_not_start_is_removed_and_what_it_started
         "
             0s        adopted container web-1
                       adopted container web-2
-                      removing container web-1: it arrived although nobody waits for it; it will be gone
+                      removing container web-1: it arrived although nobody waits for it
                       container web-1 is gone
         ",
     );
@@ -189,7 +189,7 @@ fn what_docker_refuses_is_told_and_journalled_and_says_nothing_about_engines() {
                       starting container web-1: somebody asked for it
                       > start web-1 (somebody asked for it)
                       start of container web-1 was refused: port taken
-                      removing container web-1: it could not be started; it will be gone
+                      removing container web-1: it could not be started
                       > remove web-1 (it could not be started)
                       container web-1 is gone
         ",

@@ -75,8 +75,8 @@ fn a_change_is_told_in_the_words_that_people_search_their_logs_for() {
                       acestream-1; it goes in 25.0 s
                   engine acestream-1 is hidden: it is on its way out
                   creating engine acestream-2 on VPN 'gluetun' as forwarded engine with port 65290:
-                      too few engines serve, 0 serve and 0 are coming of 1 wanted; its first good
-                      answer is due within 120.0 s
+                      too few engines serve (0 of 1 wanted, 0 coming); its first good answer is due
+                      within 120.0 s
                   starting engine acestream-2: it was created and not yet started; its first good
                       answer is due within 120.0 s
                   engine acestream-2 is offered
@@ -85,8 +85,8 @@ fn a_change_is_told_in_the_words_that_people_search_their_logs_for() {
                       acestream-2; it goes in 25.0 s
                   engine acestream-2 is hidden: it is on its way out
                   creating engine acestream-3 on VPN 'gluetun' as forwarded engine with port 40648:
-                      too few engines serve, 0 serve and 0 are coming of 1 wanted; its first good
-                      answer is due within 120.0 s
+                      too few engines serve (0 of 1 wanted, 0 coming); its first good answer is due
+                      within 120.0 s
                   starting engine acestream-3: it was created and not yet started; its first good
                       answer is due within 120.0 s
                   engine acestream-3 is offered
@@ -121,8 +121,8 @@ fn a_port_that_passes_through_none_is_compared_with_the_last_one_known() {
                       acestream-1; it goes in 25.0 s
                   engine acestream-1 is hidden: it is on its way out
                   creating engine acestream-3 on VPN 'gluetun' as forwarded engine with port 40002:
-                      too few engines serve, 1 serve and 0 are coming of 2 wanted; its first good
-                      answer is due within 120.0 s
+                      too few engines serve (1 of 2 wanted, 0 coming); its first good answer is due
+                      within 120.0 s
                   starting engine acestream-3: it was created and not yet started; its first good
                       answer is due within 120.0 s
                   engine acestream-3 is offered
@@ -167,8 +167,8 @@ fn after_a_failure_the_first_port_is_a_baseline_and_no_change() {
         "
             1020s     VPN 'gluetun' forwarded port is 53344
                       creating engine acestream-1 on VPN 'gluetun' as forwarded engine with port 53344:
-                          too few engines serve, 2 serve and 0 are coming of 4 wanted; its first good
-                          answer is due within 120.0 s
+                          too few engines serve (2 of 4 wanted, 0 coming); its first good answer is due
+                          within 120.0 s
         ",
     );
 }
@@ -187,8 +187,8 @@ fn each_vpn_has_its_own_port_and_its_own_carrier() {
                           acestream-3; it goes in 25.0 s
                       engine acestream-3 is hidden: it is on its way out
                       creating engine acestream-5 on VPN 'gluetun2' as forwarded engine with port 40009:
-                          too few engines serve, 3 serve and 0 are coming of 4 wanted; its first good
-                          answer is due within 120.0 s
+                          too few engines serve (3 of 4 wanted, 0 coming); its first good answer is due
+                          within 120.0 s
                       starting engine acestream-5: it was created and not yet started; its first good
                           answer is due within 120.0 s
                       engine acestream-5 is offered

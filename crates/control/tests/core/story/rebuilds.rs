@@ -29,8 +29,8 @@ fn a_rebuilt_core_says_first_what_broke_and_touches_nothing() {
                   Restored VPN assignment for engine acestream-2: gluetun
                   Restored VPN assignment for engine acestream-3: gluetun2
                   Restored VPN assignment for engine acestream-4: gluetun2
-                  VPN 'gluetun' has a new network; its engines are repaired once it is healthy
-                  VPN 'gluetun2' has a new network; its engines are repaired once it is healthy
+                  VPN 'gluetun' has been found; its engines are repaired once it is healthy
+                  VPN 'gluetun2' has been found; its engines are repaired once it is healthy
                   first look complete, 4 engine(s) adopted
                   VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
                   VPN 'gluetun2' is healthy: Docker says healthy; what is missing is created
@@ -115,7 +115,7 @@ fn after_three_rebuilds_within_ten_minutes_nothing_is_done_to_containers_for_ten
         "
         1600s     the rest after several rebuilds is over: active again; what is missing is created
                   starting engine acestream-1: it stopped running and Docker did not bring it back,
-                      its container is exited, for 600.0 s; its first good answer is due within
+                      its container has exited (for 600.0 s); its first good answer is due within
                       120.0 s
                   > start acestream-1 (it stopped running and Docker did not bring it back)
                   engine acestream-1 is offered

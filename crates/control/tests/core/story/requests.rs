@@ -51,12 +51,12 @@ fn a_container_is_removed_because_a_person_asked_for_it() {
         "
         1000s     removal of engine acestream-2 was asked for; it will be gone
                   engine acestream-2 is hidden: it is decided to go
-                  removing engine acestream-2: a person asked for it, its operation; it will be gone
+                  removing engine acestream-2: a person asked for it, its operation
                   > remove acestream-2 (a person asked for it)
                   engine acestream-2 is gone: its operation
                   what was asked of engine acestream-2 is over: it is gone
-                  creating engine acestream-2: too few engines serve, 1 serve and 0 are coming of 2
-                      wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-2: too few engines serve (1 of 2 wanted, 0 coming); its
+                      first good answer is due within 120.0 s
                   > create acestream-2 outside http 19001 https 45001 (too few engines serve)
                   starting engine acestream-2: it was created and not yet started; its first good
                       answer is due within 120.0 s

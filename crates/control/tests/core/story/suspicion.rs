@@ -37,7 +37,7 @@ fn a_control_server_that_says_the_tunnel_is_not_running_is_a_reason_to_ask_the_e
             1010s     VPN double-check: None of 2 engine(s) have internet connectivity
                       VPN 'gluetun' failed: its control server says …, 0 of 2 engine(s) are
                           connected; its engines are hidden
-                      entering emergency mode
+                      entering emergency mode: VPN 'gluetun' failed, VPN 'gluetun2' is healthy
                       engine acestream-1 is hidden: its VPN's tunnel is lost
                       engine acestream-2 is hidden: its VPN's tunnel is lost
             ",
@@ -93,7 +93,7 @@ fn when_all_engines_are_disconnected_of_which_two_were_connected_the_vpn_is_doub
                   VPN double-check: None of 5 engine(s) have internet connectivity
                   VPN 'gluetun' failed: all its engines say that they are not connected, 0 of 5
                       engine(s) are connected; its engines are hidden
-                  entering emergency mode
+                  entering emergency mode: VPN 'gluetun' failed, VPN 'gluetun2' is healthy
                   engine acestream-1 is hidden: its VPN's tunnel is lost
                   engine acestream-2 is hidden: its VPN's tunnel is lost
                   engine acestream-3 is hidden: its VPN's tunnel is lost
@@ -109,16 +109,16 @@ fn when_all_engines_are_disconnected_of_which_two_were_connected_the_vpn_is_doub
         desk.told(),
         "
         1047.367s mending VPN 'gluetun', its tunnel is bounced: its tunnel has been lost for some
-                      time, for 30.0 s
-        1077.367s removing engine acestream-5: its VPN's tunnel has been lost for too long, for 60.0
-                      s; it will be gone
-                  removing engine acestream-4: its VPN's tunnel has been lost for too long, for 60.0
-                      s; it will be gone
-                  removing engine acestream-3: its VPN's tunnel has been lost for too long, for 60.0
-                      s; it will be gone
-                  removing engine acestream-2: its VPN's tunnel has been lost for too long, for 60.0
-                      s; it will be gone
-                  mending VPN 'gluetun', its container is restarted: it stays failed, for 60.0 s
+                      time (for 30.0 s)
+        1077.367s removing engine acestream-5: its VPN's tunnel has been lost for too long (for 60.0
+                      s)
+                  removing engine acestream-4: its VPN's tunnel has been lost for too long (for 60.0
+                      s)
+                  removing engine acestream-3: its VPN's tunnel has been lost for too long (for 60.0
+                      s)
+                  removing engine acestream-2: its VPN's tunnel has been lost for too long (for 60.0
+                      s)
+                  mending VPN 'gluetun', its container is restarted: it stays failed (for 60.0 s)
                   engine acestream-5 is gone
                   engine acestream-4 is gone
                   engine acestream-3 is gone
@@ -135,17 +135,17 @@ fn when_all_engines_are_disconnected_of_which_two_were_connected_the_vpn_is_doub
                       healthy
                   VPN 'gluetun' is healthy: all its engines say that they are not connected, 1 of 1
                       engine(s) are connected; what is missing is created
-                  leaving emergency mode; what is missing is created
+                  leaving emergency mode (it lasted 70.0 s); what is missing is created
                   restarting engine acestream-1 in place: its VPN's tunnel is back; its first good
                       answer is due within 120.0 s
-                  creating engine acestream-2 on VPN 'gluetun': too few engines serve, 5 serve and 1
-                      are coming of 10 wanted; its first good answer is due within 120.0 s
-                  creating engine acestream-3 on VPN 'gluetun': too few engines serve, 5 serve and 1
-                      are coming of 10 wanted; its first good answer is due within 120.0 s
-                  creating engine acestream-4 on VPN 'gluetun': too few engines serve, 5 serve and 1
-                      are coming of 10 wanted; its first good answer is due within 120.0 s
-                  creating engine acestream-5 on VPN 'gluetun': too few engines serve, 5 serve and 1
-                      are coming of 10 wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-2 on VPN 'gluetun': too few engines serve (5 of 10
+                      wanted, 1 coming); its first good answer is due within 120.0 s
+                  creating engine acestream-3 on VPN 'gluetun': too few engines serve (5 of 10
+                      wanted, 1 coming); its first good answer is due within 120.0 s
+                  creating engine acestream-4 on VPN 'gluetun': too few engines serve (5 of 10
+                      wanted, 1 coming); its first good answer is due within 120.0 s
+                  creating engine acestream-5 on VPN 'gluetun': too few engines serve (5 of 10
+                      wanted, 1 coming); its first good answer is due within 120.0 s
                   starting engine acestream-2: it was created and not yet started; its first good
                       answer is due within 120.0 s
                   starting engine acestream-3: it was created and not yet started; its first good
@@ -180,15 +180,15 @@ fn engines_that_have_never_been_connected_say_nothing_about_their_vpn() {
     check(
         desk.told(),
         "
-        0s        VPN 'gluetun' has a new network; its engines are repaired once it is healthy
+        0s        VPN 'gluetun' has been found; its engines are repaired once it is healthy
                   first look complete, 0 engine(s) adopted
                   VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
-                  creating engine acestream-1 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 3 wanted; its first good answer is due within 120.0 s
-                  creating engine acestream-2 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 3 wanted; its first good answer is due within 120.0 s
-                  creating engine acestream-3 on VPN 'gluetun': too few engines serve, 0 serve and 0
-                      are coming of 3 wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-1 on VPN 'gluetun': too few engines serve (0 of 3
+                      wanted, 0 coming); its first good answer is due within 120.0 s
+                  creating engine acestream-2 on VPN 'gluetun': too few engines serve (0 of 3
+                      wanted, 0 coming); its first good answer is due within 120.0 s
+                  creating engine acestream-3 on VPN 'gluetun': too few engines serve (0 of 3
+                      wanted, 0 coming); its first good answer is due within 120.0 s
                   starting engine acestream-1: it was created and not yet started; its first good
                       answer is due within 120.0 s
                   starting engine acestream-2: it was created and not yet started; its first good
@@ -265,24 +265,20 @@ fn less_than_half_is_the_business_of_the_engines_themselves() {
         desk.told(),
         "
         1048.447s engine acestream-3 is hidden: it does not answer any more
-                  creating engine acestream-11 on VPN 'gluetun': another one does not answer, 9
-                      serve and 0 are coming of 10 wanted; its first good answer is due within 120.0
-                      s
+                  creating engine acestream-11 on VPN 'gluetun': another one does not answer (9 of
+                      10 wanted, 0 coming); its first good answer is due within 120.0 s
                   starting engine acestream-11: it was created and not yet started; its first good
                       answer is due within 120.0 s
                   engine acestream-11 is offered
         1048.758s engine acestream-1 is hidden: it does not answer any more
-                  creating engine acestream-12 on VPN 'gluetun': another one does not answer, 9
-                      serve and 0 are coming of 10 wanted; its first good answer is due within 120.0
-                      s
+                  creating engine acestream-12 on VPN 'gluetun': another one does not answer (9 of
+                      10 wanted, 0 coming); its first good answer is due within 120.0 s
                   starting engine acestream-12: it was created and not yet started; its first good
                       answer is due within 120.0 s
                   engine acestream-12 is offered
-        1108.447s removing engine acestream-3: it has not answered for too long, for 60.0 s; it will
-                      be gone
+        1108.447s removing engine acestream-3: it has not answered for too long (for 60.0 s)
                   engine acestream-3 is gone
-        1108.758s removing engine acestream-1: it has not answered for too long, for 60.0 s; it will
-                      be gone
+        1108.758s removing engine acestream-1: it has not answered for too long (for 60.0 s)
                   engine acestream-1 is gone
         ",
     );
@@ -297,8 +293,8 @@ fn a_lone_engine_that_does_not_answer_says_nothing_about_its_vpn() {
         desk.told(),
         "
         1046.587s engine acestream-1 is hidden: it does not answer any more
-                  creating engine acestream-2 on VPN 'gluetun': another one does not answer, 0 serve
-                      and 0 are coming of 1 wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-2 on VPN 'gluetun': another one does not answer (0 of 1
+                      wanted, 0 coming); its first good answer is due within 120.0 s
                   starting engine acestream-2: it was created and not yet started; its first good
                       answer is due within 120.0 s
                   VPN double-check: VPN 'gluetun' is doubted: 1 of 2 engine(s) do not answer
@@ -306,8 +302,7 @@ fn a_lone_engine_that_does_not_answer_says_nothing_about_its_vpn() {
                   VPN double-check: Engine 00000003cece reports internet connectivity
                   VPN double-check: 2/2 engine(s) have internet connectivity - considering VPN
                       healthy
-        1106.587s removing engine acestream-1: it has not answered for too long, for 60.0 s; it will
-                      be gone
+        1106.587s removing engine acestream-1: it has not answered for too long (for 60.0 s)
                   engine acestream-1 is gone
         ",
     );
@@ -368,7 +363,7 @@ fn a_vpn_that_was_failed_for_silence_before_the_others_fell_silent_too_is_not_to
                   VPN double-check: None of 2 engine(s) have internet connectivity
                   VPN 'gluetun2' failed: 1 of 2 engine(s) do not answer, 0 of 2 engine(s) are
                       connected; its engines are hidden
-                  entering emergency mode
+                  entering emergency mode: VPN 'gluetun2' failed, VPN 'gluetun' is healthy
                   engine acestream-3 is hidden: its VPN's tunnel is lost
                   engine acestream-4 is hidden: its VPN's tunnel is lost
         1008.298s VPN double-check: VPN 'gluetun' is doubted: 1 of 2 engine(s) do not answer
@@ -383,7 +378,7 @@ fn a_vpn_that_was_failed_for_silence_before_the_others_fell_silent_too_is_not_to
         1015.55s  engines on every VPN fail at once: the fault is more likely here
                   VPN 'gluetun' is healthy: its engines' silence is not its own
                   VPN 'gluetun2' is healthy: its engines' silence is not its own
-                  leaving emergency mode; what is missing is created
+                  leaving emergency mode (it lasted 11.8 s); what is missing is created
                   engine acestream-1 is offered
                   engine acestream-2 is offered
                   engine acestream-3 is offered
@@ -412,15 +407,14 @@ fn engines_that_do_not_answer_are_hidden_one_by_one_when_only_their_own_vpn_is_s
                   VPN double-check: 2/2 engine(s) have internet connectivity - considering VPN
                       healthy
         1041.929s engine acestream-3 is hidden: it does not answer any more
-                  creating engine acestream-5 on VPN 'gluetun2': another one does not answer, 3
-                      serve and 0 are coming of 4 wanted; its first good answer is due within 120.0
-                      s
+                  creating engine acestream-5 on VPN 'gluetun2': another one does not answer (3 of 4
+                      wanted, 0 coming); its first good answer is due within 120.0 s
                   starting engine acestream-5: it was created and not yet started; its first good
                       answer is due within 120.0 s
                   engine acestream-5 is offered
         1056.298s engine acestream-1 is hidden: it does not answer any more
-                  creating engine acestream-6 on VPN 'gluetun': another one does not answer, 3 serve
-                      and 0 are coming of 4 wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-6 on VPN 'gluetun': another one does not answer (3 of 4
+                      wanted, 0 coming); its first good answer is due within 120.0 s
                   starting engine acestream-6: it was created and not yet started; its first good
                       answer is due within 120.0 s
                   engine acestream-6 is offered

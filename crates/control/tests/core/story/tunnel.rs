@@ -31,7 +31,7 @@ fn a_tunnel_that_comes_back_soon_costs_each_engine_one_restart_one_after_the_oth
                   VPN double-check: None of 5 engine(s) have internet connectivity
                   VPN 'gluetun' failed: Docker says unhealthy, 0 of 5 engine(s) are connected; its
                       engines are hidden
-                  entering emergency mode
+                  entering emergency mode: VPN 'gluetun' failed, VPN 'gluetun2' is healthy
                   engine acestream-1 is hidden: its VPN's tunnel is lost
                   engine acestream-2 is hidden: its VPN's tunnel is lost
                   engine acestream-3 is hidden: its VPN's tunnel is lost
@@ -47,7 +47,7 @@ fn a_tunnel_that_comes_back_soon_costs_each_engine_one_restart_one_after_the_oth
         desk.transcript(),
         "
             1035s     mending VPN 'gluetun', its tunnel is bounced: its tunnel has been lost for some
-                          time, for 30.0 s
+                          time (for 30.0 s)
         ",
     );
 
@@ -81,7 +81,7 @@ fn engines_are_offered_again_once_they_are_connected_even_before_their_restart()
         "
         1025s     VPN 'gluetun' is healthy: all its engines say that they are not connected, 1 of 2
                       engine(s) are connected; what is missing is created
-                  leaving emergency mode; what is missing is created
+                  leaving emergency mode (it lasted 20.0 s); what is missing is created
                   restarting engine acestream-1 in place: its VPN's tunnel is back; its first good
                       answer is due within 120.0 s
                   > restart acestream-1 (its VPN's tunnel is back)
@@ -140,15 +140,15 @@ fn held_engines_are_given_up_after_a_minute_but_for_one_that_can_tell_when_the_t
     check(
         desk.transcript(),
         "
-        1065s     removing engine acestream-5: its VPN's tunnel has been lost for too long, for 60.0
-                      s; it will be gone
-                  removing engine acestream-4: its VPN's tunnel has been lost for too long, for 60.0
-                      s; it will be gone
-                  removing engine acestream-3: its VPN's tunnel has been lost for too long, for 60.0
-                      s; it will be gone
-                  removing engine acestream-2: its VPN's tunnel has been lost for too long, for 60.0
-                      s; it will be gone
-                  mending VPN 'gluetun', its container is restarted: it stays failed, for 60.0 s
+        1065s     removing engine acestream-5: its VPN's tunnel has been lost for too long (for 60.0
+                      s)
+                  removing engine acestream-4: its VPN's tunnel has been lost for too long (for 60.0
+                      s)
+                  removing engine acestream-3: its VPN's tunnel has been lost for too long (for 60.0
+                      s)
+                  removing engine acestream-2: its VPN's tunnel has been lost for too long (for 60.0
+                      s)
+                  mending VPN 'gluetun', its container is restarted: it stays failed (for 60.0 s)
                   > remove acestream-5 (its VPN's tunnel has been lost for too long)
                   > remove acestream-4 (its VPN's tunnel has been lost for too long)
                   > remove acestream-3 (its VPN's tunnel has been lost for too long)
@@ -195,12 +195,12 @@ fn when_the_tunnel_is_back_what_was_given_up_is_created_anew() {
         desk.transcript(),
         "
         1305s     VPN 'gluetun' is healthy: Docker says healthy; what is missing is created
-                  leaving emergency mode; what is missing is created
+                  leaving emergency mode (it lasted 300.0 s); what is missing is created
                   restarting engine acestream-1 in place: its VPN's tunnel is back; its first good
                       answer is due within 120.0 s
                   > restart acestream-1 (its VPN's tunnel is back)
-                  creating engine acestream-2 on VPN 'gluetun': too few engines serve, 2 serve and 1
-                      are coming of 4 wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-2 on VPN 'gluetun': too few engines serve (2 of 4
+                      wanted, 1 coming); its first good answer is due within 120.0 s
                   > create acestream-2 on gluetun http 19001 https 45001 (too few engines serve)
                   starting engine acestream-2: it was created and not yet started; its first good
                       answer is due within 120.0 s

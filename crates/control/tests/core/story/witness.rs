@@ -19,7 +19,7 @@ fn one_engine_is_created_hidden_and_vouches_for_the_vpn_when_it_is_connected() {
     check(
         desk.transcript(),
         "
-        0s        VPN 'gluetun' has a new network; its engines are repaired once it is healthy
+        0s        VPN 'gluetun' has been found; its engines are repaired once it is healthy
                   first look complete, 0 engine(s) adopted
                   VPN double-check: VPN 'gluetun' is doubted: Docker says unhealthy
                   VPN double-check: No engines available to verify connectivity
@@ -46,8 +46,8 @@ fn one_engine_is_created_hidden_and_vouches_for_the_vpn_when_it_is_connected() {
                       healthy
                   VPN 'gluetun' is healthy: Docker says unhealthy, 1 of 1 engine(s) are connected;
                       what is missing is created
-                  creating engine acestream-2 on VPN 'gluetun': too few engines serve, 1 serve and 0
-                      are coming of 2 wanted; its first good answer is due within 120.0 s
+                  creating engine acestream-2 on VPN 'gluetun': too few engines serve (1 of 2
+                      wanted, 0 coming); its first good answer is due within 120.0 s
                   > create acestream-2 on gluetun http 19001 https 45001 (too few engines serve)
                   engine acestream-1 is offered
                   starting engine acestream-2: it was created and not yet started; its first good
