@@ -89,16 +89,18 @@ impl Control {
             self.wake_to_decide(passive.until);
         }
         self.wake_to_decide(self.settles_at);
-        passive.is_none() && self.settles_at <= self.now && self.has_looked_since_it_settled()
+        if passive.is_some() || self.settles_at > self.now {
+            return false;
+        }
+        if !self.has_looked_since_it_settled() && self.docker.listing.is_none() {
+            self.agenda.set_earlier(Wake::List, self.now);
+        }
+        self.has_looked_since_it_settled()
     }
 
     /// What the core before this one had begun has come about by now, perhaps untold: it is looked for before anything
     /// is decided, because a listing knows only what was true when it was asked for.
-    fn has_looked_since_it_settled(&mut self) -> bool {
-        let looked = self.docker.listed.is_some_and(|asked| asked >= self.settles_at);
-        if !looked && self.docker.listing.is_none() {
-            self.agenda.set_earlier(Wake::List, self.now);
-        }
-        looked
+    pub(super) fn has_looked_since_it_settled(&self) -> bool {
+        self.docker.listed.is_some_and(|asked| asked >= self.settles_at)
     }
 }

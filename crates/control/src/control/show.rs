@@ -103,9 +103,19 @@ impl Control {
             self.waits_for_a_person(engine),
             docker_is_back,
             self.passive().map(|passive| passive.until),
-            Some(self.settles_at).filter(|at| *at > self.now),
+            self.settles(),
         ];
         looks.into_iter().flatten().min().map(|at| at.max(self.now))
+    }
+
+    /// Until when nothing is decided, because what the core before this one sent may not have been seen yet.
+    fn settles(&self) -> Option<Time> {
+        if self.has_looked_since_it_settled() {
+            return None;
+        }
+        let listed = self.docker.listing.and_then(|op| self.fleet.operations.get(op));
+        let listed = listed.map(|open| open.sent_at + self.settings.docker_timeout);
+        listed.or(self.agenda.when(Wake::List)).max(Some(self.settles_at))
     }
 
     fn waits_for_vpn(&self, engine: &Engine) -> Option<Time> {
