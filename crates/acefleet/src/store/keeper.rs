@@ -2,7 +2,7 @@
 //! the file again after whatever happened to it.
 
 use super::desk::{Desk, Job};
-use super::facts::{Dropped, News};
+use super::facts::{Dropped, News, SampleFact};
 use super::file::{self, Opened};
 use super::sessions::{self, Remembered, Sessions};
 use super::tables;
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tracing::{error, info, warn};
 
 /// Rows of one transaction, at most.
-const TRANSACTION_ROWS_MAX: usize = 4_000;
+pub(super) const TRANSACTION_ROWS_MAX: usize = 4_000;
 /// What has failed is tried again after so long; each failure in a row doubles it, up to the most.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_MOST: Duration = Duration::from_secs(60);
@@ -35,14 +35,14 @@ pub(super) struct Keeper {
     life: i64,
     opened: Option<Opened>,
     /// What is to be remembered, and what the file holds of it.
-    wanted: Option<Sessions>,
-    written: Sessions,
+    wanted: Option<Arc<Sessions>>,
+    written: Arc<Sessions>,
     /// The file has been read.
     read: bool,
     /// What is not written yet.
     pending: News,
-    /// Streams that go on, with their numbers in the file if they have been written to it.
-    live: BTreeMap<(Arc<str>, Time), Live>,
+    /// Streams that go on, by their beginnings and ids, with their numbers in the file if they have been written to it.
+    live: BTreeMap<(Time, Arc<str>), Live>,
     /// The sums that were told last: another file has to have them, too.
     totals: Option<Totals>,
     /// The latest moment that was told.
@@ -51,6 +51,9 @@ pub(super) struct Keeper {
     failures: u32,
     retry_at: Option<Instant>,
     prune_at: Option<Instant>,
+    /// Rows written since the file was last pruned, and whether that left something to remove.
+    unpruned: usize,
+    behind: bool,
     moved_aside: u32,
     /// It has been said that somebody else's file is left alone.
     left_alone: bool,
@@ -70,7 +73,7 @@ impl Keeper {
             life: i64::try_from(life).unwrap_or(i64::MAX),
             opened: None,
             wanted: None,
-            written: Sessions::new(),
+            written: Arc::default(),
             read: false,
             pending: News::default(),
             live: BTreeMap::new(),
@@ -80,6 +83,8 @@ impl Keeper {
             failures: 0,
             retry_at: None,
             prune_at: None,
+            unpruned: 0,
+            behind: false,
             moved_aside: 0,
             left_alone: false,
         }
@@ -109,7 +114,7 @@ impl Keeper {
         let dropped = self.pending.append(news);
         self.desk.count(dropped);
         if let Some(keep) = keep {
-            self.wanted = Some(by_stream(keep));
+            self.wanted = Some(Arc::new(by_stream(keep)));
         }
         // Whoever asks, and the end, are worth a try at any time.
         let rests = self.retry_at.is_some_and(|until| Instant::now() < until);
@@ -128,7 +133,7 @@ impl Keeper {
         for tell in flush {
             let _gone = tell.send(());
         }
-        if !closing && self.retry_at.is_none() && self.prune_at.is_some_and(|at| at <= Instant::now()) {
+        if !closing && self.retry_at.is_none() && self.prunes_now() {
             self.try_to(Self::prune);
         }
     }
@@ -168,7 +173,7 @@ impl Keeper {
 
     fn open_anew(&mut self) -> Result<Opened, Trouble> {
         let opened = file::open(&self.options.path)?;
-        self.written = sessions::read(&opened.connection)?;
+        self.written = Arc::new(sessions::read(&opened.connection)?);
         self.read = true;
         let (beginning, newest_entry) = tables::read_beginning(&opened.connection)?;
         if opened.path != self.options.path && !std::mem::replace(&mut self.left_alone, true) {
@@ -199,6 +204,9 @@ impl Keeper {
             let began = Instant::now();
             let rows = self.write_batch()?;
             self.desk.meters.store_batch(rows, began.elapsed());
+            if self.prunes_now() {
+                self.prune()?;
+            }
         }
         // Samples are written after their streams, and before those are forgotten here.
         self.live.retain(|_, live| live.view.ended.is_none());
@@ -226,29 +234,26 @@ impl Keeper {
         for view in streams.iter().take(of_streams) {
             let number = tables::write_stream(&changes, view, self.life)?;
             let live = Live { view: view.clone(), number: Some(number) };
-            self.live.insert((view.id.clone(), view.started_at), live);
+            self.live.insert((view.started_at, view.id.clone()), live);
         }
-        let mut strays = 0;
-        for sample in samples.iter().take(of_samples) {
-            let live = self.live.get(&(sample.stream.clone(), sample.began));
-            match live.and_then(|live| live.number) {
-                Some(stream) => tables::write_sample(&changes, stream, sample)?,
-                // Its stream was forgotten when there was too much to write.
-                None => strays += 1,
-            }
-        }
+        // The stream of a sample was forgotten if there was too much to write.
+        let number = |sample: &SampleFact| self.live.get(&(sample.began, sample.stream.clone()))?.number;
+        let numbered = samples.iter().take(of_samples).filter_map(|sample| Some((number(sample)?, sample)));
+        let strays = of_samples - tables::write_samples(&changes, numbered)?;
         let all_streams = of_streams == streams.len();
         finish(&changes, *totals, (*looked && all_streams).then_some(self.life))?;
         changes.commit()?;
         self.forget(written);
         self.desk.count(Dropped { samples: strays, ..Dropped::default() });
-        Ok(written.iter().sum())
+        let rows = written.iter().sum();
+        self.unpruned += rows;
+        Ok(rows)
     }
 
     /// What has been committed is not pending any more.
     fn forget(&mut self, [entries, streams, states, samples]: [usize; 4]) {
         if let Some(wanted) = &self.wanted {
-            self.written.clone_from(wanted);
+            self.written = wanted.clone();
         }
         self.pending.journal.drain(..entries);
         self.pending.streams.drain(..streams);
@@ -262,12 +267,20 @@ impl Keeper {
         }
     }
 
+    /// While there is too much, something is removed after everything that is written: whatever comes, the file stays
+    /// as large as was chosen.
+    fn prunes_now(&self) -> bool {
+        let rows = if self.behind { 1 } else { prune::EVERY_ROWS };
+        self.unpruned >= rows || self.prune_at.is_some_and(|at| at <= Instant::now())
+    }
+
     fn prune(&mut self) -> Result<(), Trouble> {
         let (options, now) = (self.options.clone(), self.now);
         let step = prune::step(self.open()?, &options, now)?;
         self.desk.meters.store_pruned(step.removed, step.file_bytes);
         let pause = if step.more { prune::PAUSE } else { prune::EVERY };
         self.prune_at = Some(Instant::now() + pause);
+        (self.unpruned, self.behind) = (0, step.more);
         Ok(())
     }
 

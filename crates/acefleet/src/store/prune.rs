@@ -6,15 +6,20 @@
 use super::Options;
 use super::tables::millis;
 use control::Time;
-use rusqlite::{Connection, Statement, params};
+use rusqlite::{Connection, Transaction, params};
 use std::time::Duration;
 
-/// Rows that one step removes of each table: more than a batch brings, so that pruning catches up.
-pub(super) const STEP_ROWS: usize = 4_000;
+/// Rows that one step looks at, and removes at most, of each table: twice what a transaction writes, so that pruning
+/// keeps up with whatever is written.
+pub(super) const STEP_ROWS: usize = 2 * super::keeper::TRANSACTION_ROWS_MAX;
 /// Between two steps while there is more to do.
-pub(super) const PAUSE: Duration = Duration::from_millis(20);
-/// Between two looks when there was nothing to do.
+pub(super) const PAUSE: Duration = Duration::from_millis(5);
+/// Between two looks when there was nothing to do: so long, or so many rows that were written.
 pub(super) const EVERY: Duration = Duration::from_secs(10);
+pub(super) const EVERY_ROWS: usize = 5 * super::keeper::TRANSACTION_ROWS_MAX;
+/// What is kept free of the size that was chosen, as a part of it: what is written meanwhile takes the pages that
+/// pruning has emptied, and the file need not grow and shrink all the time.
+const FREE_SHARE: u64 = 32;
 /// Pages that one step gives back to the system.
 const VACUUM_PAGES: u32 = 512;
 
@@ -28,34 +33,63 @@ pub(super) struct Step {
     pub(super) file_bytes: u64,
 }
 
-/// The oldest rows that were written before a moment, and not more than a step's worth. Their numbers or moments,
-/// whatever orders them, are its only other parameter.
-const OLD: [&str; 4] = [
-    "DELETE FROM samples WHERE at < ?1 AND at <= coalesce(
-        (SELECT at FROM samples ORDER BY at LIMIT 1 OFFSET ?2), ?1)",
-    "DELETE FROM journal WHERE id IN (SELECT id FROM journal WHERE at < ?1 ORDER BY id LIMIT ?2)",
-    "DELETE FROM states WHERE id IN (SELECT id FROM states WHERE at < ?1 ORDER BY id LIMIT ?2)",
-    "DELETE FROM streams WHERE number IN (SELECT number FROM streams WHERE ended < ?1 ORDER BY ended LIMIT ?2)",
+/// How the oldest rows of a table are found and removed.
+///
+/// Two statements: SQLite removes rows as it meets them only if nothing else has to be asked meanwhile; with a question
+/// inside, it writes them all down first and looks for each again, which takes fifteen times as long.
+struct Oldest {
+    /// The last of the first rows, in the order in which they were written, that is older than a moment.
+    last: &'static str,
+    /// Removes everything up to it.
+    remove: &'static str,
+}
+
+/// The table that loses rows first, and the others.
+const SAMPLES: Oldest = Oldest {
+    last: "SELECT max(at) FROM (SELECT at FROM samples ORDER BY at LIMIT ?2) WHERE at < ?1",
+    remove: "DELETE FROM samples WHERE at <= ?",
+};
+const OTHERS: [Oldest; 3] = [
+    Oldest {
+        last: "SELECT max(id) FROM (SELECT id, at FROM journal ORDER BY id LIMIT ?2) WHERE at < ?1",
+        remove: "DELETE FROM journal WHERE id <= ?",
+    },
+    Oldest {
+        last: "SELECT max(id) FROM (SELECT id, at FROM states ORDER BY id LIMIT ?2) WHERE at < ?1",
+        remove: "DELETE FROM states WHERE id <= ?",
+    },
+    Oldest {
+        last: "SELECT max(ended) FROM (SELECT ended FROM streams WHERE ended IS NOT NULL ORDER BY ended LIMIT ?2)
+            WHERE ended < ?1",
+        remove: "DELETE FROM streams WHERE ended <= ?",
+    },
 ];
+
+impl Oldest {
+    fn remove(&self, from: &Transaction<'_>, before: i64) -> rusqlite::Result<usize> {
+        let limit = i64::try_from(STEP_ROWS).unwrap_or(i64::MAX);
+        let last: Option<i64> =
+            from.prepare_cached(self.last)?.query_row(params![before, limit], |row| row.get(0))?;
+        let Some(last) = last else { return Ok(0) };
+        from.prepare_cached(self.remove)?.execute([last])
+    }
+}
 
 /// Removes what has to go, once.
 pub(super) fn step(connection: &mut Connection, options: &Options, now: Time) -> rusqlite::Result<Step> {
     let oldest = millis(now).saturating_sub(i64::try_from(options.kept_for.as_millis()).unwrap_or(i64::MAX));
-    let limit = i64::try_from(STEP_ROWS).unwrap_or(i64::MAX);
     let changes = connection.transaction()?;
-    let remove = |mut statement: Statement<'_>, before: i64| statement.execute(params![before, limit]);
     let mut step = Step::default();
-    for old in OLD {
-        let removed = remove(changes.prepare(old)?, oldest)?;
+    for table in [&SAMPLES].into_iter().chain(&OTHERS) {
+        let removed = table.remove(&changes, oldest)?;
         step.more |= removed >= STEP_ROWS;
         step.removed += removed;
     }
-    if used_bytes(&changes)? > options.bytes_max {
-        let [samples, others @ ..] = OLD;
-        let mut removed = remove(changes.prepare(samples)?, i64::MAX)?;
+    if used_bytes(&changes)? > options.bytes_max - options.bytes_max / FREE_SHARE {
+        let mut removed = SAMPLES.remove(&changes, i64::MAX)?;
         if removed == 0 {
-            for old in others {
-                removed += remove(changes.prepare(old)?, i64::MAX)?;
+            for table in &OTHERS {
+                removed += table.remove(&changes, i64::MAX)?;
             }
         }
         step.more |= removed > 0;
@@ -63,6 +97,7 @@ pub(super) fn step(connection: &mut Connection, options: &Options, now: Time) ->
     }
     changes.commit()?;
     step.file_bytes = pragma(connection, "page_count")? * pragma(connection, "page_size")?;
+    // The choice was another one before, or more was written at once than was kept free.
     if step.file_bytes > options.bytes_max && pragma(connection, "freelist_count")? > 0 {
         // It gives back a page for each row that is read of its answer.
         let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({VACUUM_PAGES})"))?;

@@ -178,19 +178,28 @@ pub(super) fn write_stream(to: &Transaction<'_>, view: &StreamView, life: i64) -
     )
 }
 
-pub(super) fn write_sample(to: &Transaction<'_>, stream: i64, sample: &SampleFact) -> rusqlite::Result<()> {
-    let report = &sample.report;
-    to.prepare_cached("INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?.execute(params![
-        millis(sample.at),
-        stream,
-        whole(report.peers),
-        whole(report.speed_down),
-        whole(report.speed_up),
-        whole(report.downloaded),
-        whole(report.uploaded),
-        short(&report.status),
-    ])?;
-    Ok(())
+/// Writes samples, each with its stream's number, and tells how many there were.
+pub(super) fn write_samples<'a>(
+    to: &Transaction<'_>,
+    samples: impl Iterator<Item = (i64, &'a SampleFact)>,
+) -> rusqlite::Result<usize> {
+    let mut insert = to.prepare_cached("INSERT OR REPLACE INTO samples VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?;
+    let mut written = 0;
+    for (stream, sample) in samples {
+        let report = &sample.report;
+        insert.execute(params![
+            millis(sample.at),
+            stream,
+            whole(report.peers),
+            whole(report.speed_down),
+            whole(report.speed_up),
+            whole(report.downloaded),
+            whole(report.uploaded),
+            short(&report.status),
+        ])?;
+        written += 1;
+    }
+    Ok(written)
 }
 
 pub(super) fn write_state(to: &Transaction<'_>, state: &StateFact) -> rusqlite::Result<()> {
@@ -254,6 +263,6 @@ pub(super) fn read_beginning(from: &Connection) -> rusqlite::Result<(Beginning, 
     Ok((Beginning { totals, open }, newest.unsigned_abs()))
 }
 
-fn short(text: &str) -> String {
-    text.chars().take(STATUS_CHARS_MAX).collect()
+fn short(text: &str) -> &str {
+    text.char_indices().nth(STATUS_CHARS_MAX).map_or(text, |(end, _)| &text[..end])
 }

@@ -53,12 +53,12 @@ fn while_told<T>(store: &Store, act: impl FnOnce() -> T) -> (T, Vec<Duration>) {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let telling = scope.spawn(|| {
-            let mut took = Vec::new();
+            let (mut took, mut week) = (Vec::new(), week::Week::new());
             for number in 0.. {
                 if over.load(Ordering::Relaxed) {
                     break;
                 }
-                let news = week::round(number);
+                let news = week.round(number);
                 let began = Instant::now();
                 store.record(news);
                 took.push(began.elapsed());
