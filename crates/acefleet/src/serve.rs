@@ -47,9 +47,6 @@ const GOODBYE_MAX: Duration = Duration::from_secs(3);
 /// Why it could not be put together.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
-    /// No lock.
-    #[error("{0}")]
-    Lock(#[from] Held),
     /// No port.
     #[error("{0}")]
     Port(String),
@@ -71,7 +68,7 @@ pub async fn serve(mut settings: Settings) -> Result<(), Problem> {
     }
     settings.core.spec = spec_hash(&settings.engine, !settings.core.vpns.is_empty());
     let lock = tokio::select! {
-        lock = take_lock(&settings.store.path) => lock?,
+        lock = take_lock(&settings.store.path) => lock,
         () = signals.next() => return Ok(()),
     };
     let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, settings.app_port));
@@ -207,11 +204,12 @@ pub async fn run<R: Runtime>(
 }
 
 /// One acefleet at a time: another one that still runs, because it is just being replaced, is waited for.
-async fn take_lock(database: &Path) -> Result<Lock, Problem> {
+/// Where there can be no lock, nobody is kept from starting: engines and viewers need no database.
+async fn take_lock(database: &Path) -> Option<Lock> {
     let mut tries = 0;
     loop {
         match Lock::take(database) {
-            Ok(lock) => return Ok(lock),
+            Ok(lock) => return Some(lock),
             Err(Held::By(holder)) => {
                 if tries % LOCK_TRIES_BETWEEN_WORDS == 0 {
                     warn!(
@@ -223,7 +221,10 @@ async fn take_lock(database: &Path) -> Result<Lock, Problem> {
                 tries += 1;
                 sleep(LOCK_RETRY).await;
             }
-            Err(held) => return Err(held.into()),
+            Err(held @ Held::Unusable { .. }) => {
+                error!("{held}. Without it, a second acefleet on the same fleet would not be noticed");
+                return None;
+            }
         }
     }
 }

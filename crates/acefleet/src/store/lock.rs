@@ -22,7 +22,7 @@ pub enum Held {
     By(String),
     /// The file cannot be used.
     #[error(
-        "the lock file {path} cannot be used: {source}; DB_URL has to name a folder that acefleet may write to"
+        "the lock file {path} cannot be used ({source}): DB_URL has to name a folder that acefleet may write to"
     )]
     Unusable {
         /// The file.
@@ -60,7 +60,8 @@ impl Lock {
             .set_len(0)
             .and_then(|()| file.seek(SeekFrom::Start(0)))
             .and_then(|_| file.write_all(holder.as_bytes()));
-        written.map_err(unusable)?;
+        // A disk that is full takes no name, and the lock is held all the same.
+        drop(written);
         Ok(Self { _file: file })
     }
 }

@@ -155,7 +155,7 @@ pub(crate) fn free_port() -> u16 {
 }
 
 /// A whole answer, if there is one.
-fn ask(port: u16, path: &str) -> Option<String> {
+pub(crate) fn ask(port: u16, path: &str) -> Option<String> {
     use std::io::{Read, Write};
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;

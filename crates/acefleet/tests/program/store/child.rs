@@ -10,15 +10,18 @@ use control::event::SessionReport;
 use control::journal::{Entry, Expect, Subject, What};
 use control::snapshot::StreamView;
 use control::stream::Origin;
+use rusqlite::{Connection, OpenFlags};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Where the database is, and where the process tells what it has done.
 const FOLDER: &str = "ACEFLEET_TEST_STORE";
+/// Where the database is, if not there.
+const DISK: &str = "ACEFLEET_TEST_STORE_DISK";
 /// Without it, what it has written is gathered as it usually is; with it, it is written at once.
 const AT_ONCE: &str = "ACEFLEET_TEST_STORE_AT_ONCE";
 pub(super) const DATABASE: &str = "a.db";
@@ -41,6 +44,8 @@ pub(super) enum Said {
     Trouble,
     /// The store can be used again.
     Well,
+    /// Of the entries that it has seen written, so many are in the file: asked after each change to the better or worse.
+    Kept(u64, u64),
 }
 
 /// The process's command line.
@@ -51,6 +56,12 @@ pub(super) fn command(folder: &Path, at_once: bool) -> Command {
     if at_once {
         command.env(AT_ONCE, "1");
     }
+    command
+}
+
+/// The same with its database somewhere else.
+pub(super) fn on(disk: &Path, mut command: Command) -> Command {
+    command.env(DISK, disk);
     command
 }
 
@@ -92,6 +103,7 @@ fn parse(line: &str) -> Option<Said> {
         "committed" => Some(Said::Committed(number()?)),
         "trouble" => Some(Said::Trouble),
         "well" => Some(Said::Well),
+        "kept" => Some(Said::Kept(number()?, number()?)),
         _other => None,
     }
 }
@@ -103,11 +115,13 @@ async fn a_process_that_is_told_to_writes_until_it_is_killed() {
     let at_once = std::env::var_os(AT_ONCE).is_some();
     let mut file = OpenOptions::new().create(true).append(true).open(folder.join(SAID)).expect("a file");
     let mut say = |what: String| say(&mut file, &what);
-    let store = Store::at(folder.join(DATABASE));
+    let disk = std::env::var_os(DISK).map_or_else(|| folder.to_owned(), PathBuf::from);
+    let store = Store::at(disk.join(DATABASE));
     store.written().await;
     let mut last = store.newest_entry();
     say(format!("began {last}"));
     let (mut seen, mut well) = (last, true);
+    let mut committed = last;
     loop {
         store.record(news(last, TOGETHER));
         last += TOGETHER;
@@ -126,11 +140,22 @@ async fn a_process_that_is_told_to_writes_until_it_is_killed() {
         if is_well != well {
             well = is_well;
             say(if well { "well" } else { "trouble" }.to_owned());
+            say(format!("kept {committed} {}", kept(&disk.join(DATABASE), committed)));
         }
         if at_once && well {
+            committed = last;
             say(format!("committed {last}"));
         }
     }
+}
+
+/// How many entries up to this one are in the file. None, if it cannot be read.
+fn kept(database: &Path, up_to: u64) -> u64 {
+    let file = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY);
+    let up_to = i64::try_from(up_to).unwrap_or(i64::MAX);
+    let count = "SELECT count(*) FROM journal WHERE id <= ?";
+    let kept = file.and_then(|file| file.query_row(count, [up_to], |row| row.get::<_, i64>(0)));
+    kept.map_or(0, i64::unsigned_abs)
 }
 
 fn say(file: &mut File, what: &str) {

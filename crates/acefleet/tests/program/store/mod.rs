@@ -1,6 +1,7 @@
 //! The store in processes of their own, which are killed, and to which the system refuses what they ask for.
 
 mod child;
+mod full;
 mod killed;
 mod refused;
 

@@ -11,7 +11,7 @@ use std::process::Command;
 fn last_committed(folder: &Path) -> u64 {
     let committed = child::said(folder).into_iter().rev().find_map(|said| match said {
         Said::Committed(entry) => Some(entry),
-        Said::Began(_) | Said::Recorded(..) | Said::Trouble | Said::Well => None,
+        Said::Began(_) | Said::Recorded(..) | Said::Trouble | Said::Well | Said::Kept(..) => None,
     });
     committed.unwrap_or(0)
 }
