@@ -1,19 +1,25 @@
 //! What is written down while running: lines on standard error, as LOG_LEVEL and LOG_FORMAT say, and with DEBUG_MODE
 //! everything in a file beside. The latest lines are kept in memory, and how much is logged can be changed while the
 //! program runs.
+//!
+//! Nobody who logs waits for a disk or a pipe: see `pen`.
 
+mod file;
+mod pen;
 mod ring;
 
 use crate::settings::LogSettings;
+use file::DebugFile;
+use pen::Pen;
+use prometheus_client::metrics::counter::Counter;
 use ring::Ring;
 use std::fmt::{self, Write};
-use std::fs::{File, OpenOptions};
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, reload};
@@ -22,6 +28,9 @@ use tracing_subscriber::{EnvFilter, Layer, reload};
 pub const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
 /// The longest time for which another level may be asked for.
 pub const LEVEL_FOR_MAX: Duration = Duration::from_secs(86_400);
+
+/// What is still to be written when the program ends gets so long.
+const FINISH_MAX: Duration = Duration::from_secs(2);
 
 /// This process's log, once it has begun.
 static PRESENT: OnceLock<Log> = OnceLock::new();
@@ -32,6 +41,9 @@ pub struct Log(Arc<Inner>);
 
 struct Inner {
     ring: Arc<Ring>,
+    /// Where lines go, and how many never arrived there.
+    pens: Vec<Pen>,
+    lost: Counter,
     apply: Box<dyn Fn(&str) + Send + Sync>,
     level: Mutex<Level>,
 }
@@ -56,20 +68,25 @@ pub struct LevelNow {
 pub fn begin(settings: &LogSettings) {
     let (filter, handle) = reload::Layer::new(filter(&settings.level));
     let (ring_filter, ring_handle) = reload::Layer::new(self::filter(&settings.level));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lost = Counter::default();
+    let errors = Pen::new("standard error", std::io::stderr(), lost.clone()).ok();
+    let to = errors.clone().map_or_else(|| BoxMakeWriter::new(std::io::stderr), BoxMakeWriter::new);
+    let lines = tracing_subscriber::fmt::layer().with_writer(to);
     let lines = if settings.json {
         lines.json().flatten_event(true).boxed()
     } else {
         lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).boxed()
     };
-    let file = settings.debug_dir.as_deref().map(debug_file);
-    let (file, trouble) = match file {
-        Some(Ok(file)) => (Some(file), None),
-        Some(Err(trouble)) => (None, Some(trouble)),
-        None => (None, None),
+    let file = settings
+        .debug_dir
+        .as_deref()
+        .map(|folder| Pen::new("DEBUG_MODE's file", DebugFile::begin(folder)?, lost.clone()));
+    let (file, trouble) = match file.transpose() {
+        Ok(file) => (file, None),
+        Err(trouble) => (None, Some(trouble)),
     };
-    let debug = file.map(|file| {
-        let layer = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(Mutex::new(file));
+    let debug = file.clone().map(|file| {
+        let layer = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(file);
         layer.with_filter(self::filter("debug"))
     });
     let ring = Arc::new(Ring::default());
@@ -85,7 +102,8 @@ pub fn begin(settings: &LogSettings) {
         drop(ring_handle.reload(self::filter(level)));
     };
     // Somebody else may have begun already: then that one stays.
-    drop(PRESENT.set(Log::new(ring, settings.level.clone(), apply)));
+    let pens = errors.into_iter().chain(file).collect();
+    drop(PRESENT.set(Log::new(ring, (pens, lost), settings.level.clone(), apply)));
     if let Some(trouble) = trouble {
         warn!(
             "DEBUG_MODE has no file to write to, and goes without: {trouble}; DEBUG_LOG_DIR names its folder"
@@ -97,7 +115,16 @@ pub fn begin(settings: &LogSettings) {
 
 /// This process's log. Before it has begun, one that keeps nothing.
 pub fn present() -> Log {
-    PRESENT.get().cloned().unwrap_or_else(|| Log::new(Arc::default(), "info".into(), |_| {}))
+    PRESENT
+        .get()
+        .cloned()
+        .unwrap_or_else(|| Log::new(Arc::default(), Default::default(), "info".into(), |_| {}))
+}
+
+/// Waits until what was logged has been written: before the program ends, and before somebody else writes to standard
+/// error.
+pub fn finish() {
+    present().0.pens.iter().for_each(|pen| pen.finish(FINISH_MAX));
 }
 
 fn filter(level: &str) -> EnvFilter {
@@ -105,9 +132,19 @@ fn filter(level: &str) -> EnvFilter {
 }
 
 impl Log {
-    fn new(ring: Arc<Ring>, usual: String, apply: impl Fn(&str) + Send + Sync + 'static) -> Self {
+    fn new(
+        ring: Arc<Ring>,
+        (pens, lost): (Vec<Pen>, Counter),
+        usual: String,
+        apply: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Self {
         let level = Mutex::new(Level { usual, instead: None });
-        Self(Arc::new(Inner { ring, apply: Box::new(apply), level }))
+        Self(Arc::new(Inner { ring, pens, lost, apply: Box::new(apply), level }))
+    }
+
+    /// Counts lines that never arrived where they should have.
+    pub fn lost(&self) -> Counter {
+        self.0.lost.clone()
     }
 
     /// How much is logged now.
@@ -173,14 +210,6 @@ impl fmt::Debug for Log {
     }
 }
 
-/// A file of its own for each run, so that one run's story is not torn apart.
-fn debug_file(folder: &Path) -> std::io::Result<File> {
-    std::fs::create_dir_all(folder)?;
-    let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let path = folder.join(format!("acefleet-{began}-{}.jsonl", std::process::id()));
-    OpenOptions::new().create_new(true).append(true).open(path)
-}
-
 /// Words that others may have chosen, on one line and without anything that a terminal would obey: one event is one
 /// line, whatever is in it.
 #[derive(Clone, Copy, Debug)]
@@ -222,7 +251,7 @@ mod tests {
     async fn another_level_holds_for_a_while_and_then_the_usual_one_again() {
         let applied: Arc<Mutex<Vec<String>>> = Arc::default();
         let seen = applied.clone();
-        let log = Log::new(Arc::default(), "info".into(), move |level| {
+        let log = Log::new(Arc::default(), Default::default(), "info".into(), move |level| {
             seen.lock().expect("nobody has failed").push(level.into());
         });
         log.set_level("debug", Some(Duration::from_secs(60)));

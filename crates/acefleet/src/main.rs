@@ -20,6 +20,7 @@ fn main() -> ExitCode {
     };
     let code = runtime.block_on(run());
     runtime.shutdown_timeout(LEFTOVERS_MAX);
+    log::finish();
     code
 }
 
@@ -35,6 +36,7 @@ async fn run() -> ExitCode {
                 match serve::serve(settings).await {
                     Ok(()) => ExitCode::SUCCESS,
                     Err(problem) => {
+                        log::finish();
                         eprintln!("{problem}");
                         ExitCode::FAILURE
                     }

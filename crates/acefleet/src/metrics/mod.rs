@@ -202,6 +202,9 @@ impl Meters {
             Unit::Seconds,
             self.step_seconds.clone(),
         );
+        let help = "Lines of the log that were not written, because the disk or whoever reads them was too slow or \
+                    refused them";
+        to.register("log_lines_lost", help, crate::log::present().lost());
         self.register_store();
     }
 

@@ -1,6 +1,9 @@
 //! The program as a person starts it: what it prints where, and its exit codes.
 
+use std::io::Write;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Runs the program with nothing around it but these variables, in a folder without a `.env`.
@@ -119,15 +122,11 @@ fn without_docker_the_program_is_up_and_says_what_it_tried_and_debug_mode_writes
         .env("DEBUG_LOG_DIR", "debug");
     let serving = Serving(command.stderr(Stdio::null()).spawn().expect("the program starts"));
 
-    let began = Instant::now();
-    let status = loop {
-        assert!(began.elapsed() < Duration::from_secs(60), "in vain: the status tells of Docker");
-        let told = ask(port, "/orchestrator/status").filter(|told| told.contains("/nowhere/docker.sock"));
-        if let Some(told) = told {
-            break told;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    };
+    let mut status = String::new();
+    until("the status tells of Docker", || {
+        status = ask(port, "/orchestrator/status").unwrap_or_default();
+        status.contains("/nowhere/docker.sock")
+    });
     assert!(status.contains("docker_unavailable"), "{status}");
 
     let files: Vec<_> =
@@ -148,6 +147,58 @@ fn without_docker_the_program_is_up_and_says_what_it_tried_and_debug_mode_writes
     drop(std::fs::remove_dir_all(&folder));
 }
 
+#[test]
+fn a_log_that_nobody_reads_keeps_nobody_waiting_and_what_it_lost_is_counted() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    // What there is room for in it is filled, so that whoever writes to it waits.
+    let (filled, mut filler) = (Arc::new(AtomicUsize::new(0)), writer.try_clone().expect("a second end"));
+    let filling = std::thread::spawn({
+        let filled = filled.clone();
+        move || {
+            while filler.write_all(&[b'x'; 1_024]).is_ok() {
+                filled.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    });
+    let mut before = 0;
+    until("the pipe is full", || {
+        std::thread::sleep(Duration::from_millis(100));
+        let now = filled.load(Ordering::SeqCst);
+        std::mem::replace(&mut before, now) == now && now > 0
+    });
+    let port = free_port();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_acefleet"));
+    command.arg("serve").env_clear().env("APP_PORT", port.to_string()).env("LOG_LEVEL", "trace");
+    command.current_dir(env!("CARGO_TARGET_TMPDIR")).env("DB_URL", format!("sqlite:///unread-{port}.db"));
+    command.env("DOCKER_HOST", "unix:///nowhere/docker.sock");
+    let serving = Serving(command.stderr(writer).spawn().expect("the program starts"));
+    drop(command);
+    until("the status tells of Docker", || {
+        ask(port, "/orchestrator/status").is_some_and(|told| told.contains("/nowhere/docker.sock"))
+    });
+    drop(reader);
+    filling.join().expect("it ends when nobody can read any more");
+    until("what nobody can read is counted", || {
+        let lost =
+            |line: &str| line.strip_prefix("acefleet_log_lines_lost_total ").is_some_and(|many| many != "0");
+        ask(port, "/metrics").is_some_and(|text| text.lines().any(lost))
+    });
+    drop(serving);
+    for name in ["db", "db-wal", "db-shm", "db.lock"] {
+        let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("unread-{port}.{name}"));
+        drop(std::fs::remove_file(file));
+    }
+}
+
+/// Waits until something is so.
+fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !so() {
+        assert!(began.elapsed() < Duration::from_secs(60), "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// A port that nobody has just now.
 pub(crate) fn free_port() -> u16 {
     let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port can be had");
@@ -156,7 +207,7 @@ pub(crate) fn free_port() -> u16 {
 
 /// A whole answer, if there is one.
 pub(crate) fn ask(port: u16, path: &str) -> Option<String> {
-    use std::io::{Read, Write};
+    use std::io::Read;
     let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").ok()?;
     let mut answer = String::new();
