@@ -28,3 +28,4 @@ pub mod runtime;
 pub mod serve;
 pub mod settings;
 pub mod store;
+mod tls;

@@ -145,13 +145,7 @@ pub async fn run<R: Runtime>(
     let mut recording = tokio::spawn(recorder::run(gate.clone(), recorder));
     let (now, kept) = (move || clock.now(), store.clone());
     let beside = move || Beside { store_degraded: kept.trouble() };
-    let caller = match Notifier::new(&settings.notify, gate.clone(), &meters, now, beside) {
-        Ok(notifier) => Some(tokio::spawn(notifier.run())),
-        Err(why) => {
-            error!("nobody is told when something is wrong: {why}");
-            None
-        }
-    };
+    let caller = tokio::spawn(Notifier::new(&settings.notify, gate.clone(), &meters, now, beside).run());
     let measurer = tokio::spawn(spans::measure(gate.clone(), meters.clone(), now));
     let more = more(&gate);
     let api = api::Parts {
@@ -193,7 +187,7 @@ pub async fn run<R: Runtime>(
         }
     }
     close.cancel();
-    caller.inspect(tokio::task::JoinHandle::abort);
+    caller.abort();
     measurer.abort();
     if timeout(GOODBYE_MAX, &mut recording).await.is_err() {
         recording.abort();

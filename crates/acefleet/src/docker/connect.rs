@@ -2,8 +2,8 @@
 //!
 //! Nothing is opened before it is needed, so a Docker that is absent is an error of each call and of nothing else.
 
-use super::tls;
 use crate::settings::DockerHost;
+use crate::tls;
 use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -66,12 +66,13 @@ impl Connector {
                 let connector = match self.tls.get() {
                     Some(connector) => connector,
                     None => {
-                        let read = tls::connector(certificates, *verify)
+                        let read = tls::with_folder(certificates, *verify)
                             .map_err(|wrong| format!("{self}: {wrong}"))?;
                         self.tls.get_or_init(|| read)
                     }
                 };
-                let name = tls::server_name(address).map_err(|wrong| format!("{self}: {wrong}"))?;
+                let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
+                let name = tls::server_name(host).map_err(|wrong| format!("{self}: {wrong}"))?;
                 let stream = self.tcp(address).await?;
                 let encrypted = connector.connect(name, stream).await;
                 Ok(Box::new(encrypted.map_err(|error| {

@@ -12,7 +12,6 @@ mod p2p;
 mod pull;
 mod read;
 mod refusal;
-pub(crate) mod tls;
 mod usage;
 mod write;
 

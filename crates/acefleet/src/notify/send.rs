@@ -4,13 +4,11 @@
 //! said, or nowhere.
 
 use super::target::Target;
-use crate::docker::tls::{certificates, server_name};
 use crate::http::{self, Request};
 use crate::log::OneLine;
+use crate::tls;
 use hyper::header::{HeaderMap, RETRY_AFTER};
-use rustls::{ClientConfig, RootCertStore};
-use std::path::Path;
-use std::sync::Arc;
+use rustls_pki_types::CertificateDer;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -65,22 +63,9 @@ impl std::fmt::Debug for Sender {
 }
 
 impl Sender {
-    /// One that trusts the authorities that browsers trust, and those in this file if there is one.
-    pub fn new(authorities: Option<&Path>) -> Result<Self, String> {
-        let mut roots = RootCertStore::empty();
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        if let Some(path) = authorities {
-            let more = certificates(path).map_err(|why| format!("SSL_CERT_FILE: {why}"))?;
-            // Files of a system may hold some that are too odd to be of use; the others are.
-            roots.add_parsable_certificates(more);
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self { tls: TlsConnector::from(Arc::new(config)), answer_max: ANSWER_MAX })
+    /// One that trusts the authorities that browsers trust, and these.
+    pub fn new(authorities: &[CertificateDer<'static>]) -> Self {
+        Self { tls: tls::public(authorities), answer_max: ANSWER_MAX }
     }
 
     /// The same with another patience.
@@ -106,7 +91,7 @@ impl Sender {
             .map_err(|error| silent(format!("no connection to port {}: {error}", place.port)))?;
         let broken = |failure: http::Failure| silent(failure.to_string());
         let mut answer = if place.tls {
-            let name = server_name(&format!("{}:{}", bracketed(&place.host), place.port)).map_err(silent)?;
+            let name = tls::server_name(&place.host).map_err(silent)?;
             let stream = self
                 .tls
                 .connect(name, stream)
@@ -126,10 +111,6 @@ impl Sender {
             _other => Trouble::Refused { status, words },
         })
     }
-}
-
-fn bracketed(host: &str) -> String {
-    if host.contains(':') { format!("[{host}]") } else { host.to_owned() }
 }
 
 /// The beginning of what an answer says, on one line.

@@ -6,13 +6,11 @@
 use super::address;
 use super::rewrite::PLAYLIST_MAX_BYTES;
 use crate::http::{self, Answer, Request};
+use crate::tls;
 use bytes::Bytes;
 use hyper::header::{ACCEPT, HeaderValue, LOCATION, USER_AGENT};
-use rustls::{ClientConfig, RootCertStore};
-use rustls_pki_types::ServerName;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -75,14 +73,7 @@ impl Default for Fetcher {
 
 impl Fetcher {
     fn allowing(allowed: fn(IpAddr) -> bool) -> Self {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("ring speaks the protocol versions that rustls does")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Self { allowed, tls: TlsConnector::from(Arc::new(config)) }
+        Self { allowed, tls: tls::public(&[]) }
     }
 
     /// The playlist at an address.
@@ -124,13 +115,7 @@ impl Fetcher {
             (ACCEPT, HeaderValue::from_static("*/*")),
         ];
         let answer = if url.scheme() == "https" {
-            let name = match &host {
-                Host::Domain(name) => {
-                    ServerName::try_from((*name).to_owned()).map_err(|error| broken(error.to_string()))?
-                }
-                Host::Ipv4(address) => ServerName::from(IpAddr::from(*address)),
-                Host::Ipv6(address) => ServerName::from(IpAddr::from(*address)),
-            };
+            let name = tls::server_name(&host.to_string()).map_err(broken)?;
             let stream = self.tls.connect(name, stream).await.map_err(|error| broken(error.to_string()))?;
             http::call(stream, request, PLAYLIST_MAX_BYTES).await
         } else {

@@ -48,7 +48,6 @@ pub(super) fn assemble(
         Ok(auth) => settings.gluetun.auth = auth,
         Err(problem) => problems.push(problem),
     }
-    settings.notify.authorities = draft.ssl_cert_file.map(PathBuf::from);
     settings.notify.targets = receivers(draft.notify_urls.as_ref(), problems);
     match docker_host(&draft.docker, home) {
         Ok(host) => settings.docker = host,

@@ -23,6 +23,7 @@ use crate::notify::target::Target;
 use crate::playlist::channels::Channels;
 use crate::store;
 use control::ids::Name;
+use rustls_pki_types::CertificateDer;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -231,8 +232,10 @@ pub struct NotifySettings {
     pub targets: Vec<Target>,
     /// NOTIFY_SECRET.
     pub secret: Option<Secret>,
-    /// SSL_CERT_FILE.
-    pub authorities: Option<PathBuf>,
+    /// What SSL_CERT_FILE holds.
+    pub authorities: Vec<CertificateDer<'static>>,
+    /// What is wrong with SSL_CERT_FILE.
+    pub authorities_unread: Option<String>,
 }
 
 /// Something that is never printed.

@@ -7,6 +7,8 @@ use super::draft::Draft;
 use super::table::{self, Row};
 use super::{Secret, Settings, assemble, dotenv, words};
 use crate::playlist::channels::{Channels, Mistake};
+use crate::tls;
+use rustls_pki_types::CertificateDer;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read};
@@ -148,12 +150,21 @@ pub fn read(sources: &Sources) -> Result<Settings, Vec<Problem>> {
     let Reading { mut problems, mut warnings, .. } = reading;
     let said = effective.iter().filter(|e| e.origin != Origin::Default).map(|e| e.name).collect();
     let home = sources.environment.get("HOME").map(String::as_str);
-    let list = draft.channels.take();
+    let (list, authorities) = (draft.channels.take(), draft.ssl_cert_file.take());
     let mut settings = assemble::assemble(draft, &said, home, &mut problems, &mut warnings);
     if let Some(path) = list {
         match channels(&path, sources.read_file) {
             Ok(channels) => settings.playlists.channels = Some(Arc::new(channels)),
             Err(found) => problems.extend(found),
+        }
+    }
+    if let Some(path) = authorities.filter(|_| !settings.notify.targets.is_empty()) {
+        match certificates(&path, sources.read_file) {
+            Ok(found) => settings.notify.authorities = found,
+            Err(wrong) => {
+                warnings.push(wrong.clone());
+                settings.notify.authorities_unread = Some(wrong);
+            }
         }
     }
     if problems.is_empty() {
@@ -177,6 +188,18 @@ fn channels(path: &str, read_file: FileReader) -> Result<Channels, Vec<Problem>>
             Problem::new(&setting, mistake.to_string(), "docs/playlists.md has the format")
         };
         mistakes.iter().map(problem).collect()
+    })
+}
+
+/// The certificates in the file that SSL_CERT_FILE names. Other programs read that variable as well: what is wrong with
+/// it costs trust in them, and not the start.
+fn certificates(path: &str, read_file: FileReader) -> Result<Vec<CertificateDer<'static>>, String> {
+    let read = read_file(Path::new(path)).map_err(|error| format!("it cannot be read: {error}"));
+    read.and_then(|text| tls::certificates_in(&text)).map_err(|wrong| {
+        format!(
+            "SSL_CERT_FILE={}: {wrong}; receivers of alerts are told only if browsers would trust their certificates",
+            words::shown(path)
+        )
     })
 }
 

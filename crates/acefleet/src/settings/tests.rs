@@ -570,14 +570,12 @@ fn hostile_values_are_told_without_moving_the_cursor() {
 #[test]
 fn receivers_of_alerts_are_read_and_never_shown() {
     let addresses = "ntfy://my-hunter2, tgram://1:hunter2/3/4\nhttps://u:hunter2@h/hunter2";
-    let all =
-        settings(&[("NOTIFY_URLS", addresses), ("NOTIFY_SECRET", "hunter2"), ("SSL_CERT_FILE", "/ca.pem")]);
+    let all = settings(&[("NOTIFY_URLS", addresses), ("NOTIFY_SECRET", "hunter2")]);
     let shown: Vec<String> = all.notify.targets.iter().map(ToString::to_string).collect();
     assert_eq!(
         shown,
         ["ntfy at ntfy.sh", "telegram at api.telegram.org", "telegram at api.telegram.org", "webhook at h"]
     );
-    assert_eq!(all.notify.authorities, Some("/ca.pem".into()));
     assert!(!format!("{all:?}").contains("hunter2"), "{all:?}");
     let found = problems(&[("NOTIFY_URLS", "ntfy://topic,discord://hunter2,smtp://hunter2")]);
     assert_eq!(found.len(), 2);
@@ -588,6 +586,38 @@ fn receivers_of_alerts_are_read_and_never_shown() {
     assert!(found.iter().all(|problem| !problem.contains("hunter2")), "{found:?}");
     let many = vec!["ntfy://t"; 17].join(",");
     assert!(problems(&[("NOTIFY_URLS", &many)])[0].contains("more than 16"));
+}
+
+#[test]
+fn a_file_of_authorities_is_read_at_once_and_what_is_wrong_with_it_is_a_warning() {
+    let with = |read_file: FileReader| Sources {
+        read_file,
+        ..environment(&[("NOTIFY_URLS", "ntfy://topic"), ("SSL_CERT_FILE", "/ca\u{1b}.pem")])
+    };
+    let said = |settings: &Settings| match &settings.warnings[..] {
+        [one] => one.clone(),
+        other => panic!("{other:?}"),
+    };
+    let good = fine(&with(|_| {
+        let made = rcgen::generate_simple_self_signed(["h".to_owned()]).expect("a certificate");
+        Ok(format!("# of our own\n{0}{0}", made.cert.pem()))
+    }));
+    assert_eq!(
+        (good.notify.authorities.len(), good.notify.authorities_unread, good.warnings),
+        (2, None, vec![])
+    );
+    for (read_file, what) in [
+        ((|_| Err(io::Error::other("gone"))) as FileReader, "it cannot be read: gone"),
+        (|_| Ok("no such thing".into()), "it holds no certificate"),
+        (|_| Ok("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n".into()), "it cannot be read: "),
+    ] {
+        let bad = fine(&with(read_file));
+        let said = said(&bad);
+        assert!(said.starts_with(&format!("SSL_CERT_FILE=/ca\\u{{1b}}.pem: {what}")), "{said}");
+        assert_eq!((bad.notify.authorities_unread, bad.notify.targets.len()), (Some(said), 1));
+    }
+    // Other programs read it as well: who tells nobody needs none.
+    assert_eq!(settings(&[("SSL_CERT_FILE", "/no/such/file.pem")]).warnings, Vec::<String>::new());
 }
 
 #[test]

@@ -54,7 +54,7 @@ fn settings(addresses: &[String]) -> NotifySettings {
     NotifySettings {
         targets: targets.collect(),
         secret: Some(Secret::from("s3cret".to_owned())),
-        authorities: None,
+        ..NotifySettings::default()
     }
 }
 
@@ -84,7 +84,7 @@ impl Calling {
         );
         let patience =
             Patience { answer: Duration::from_millis(300), waits: vec![Duration::from_millis(20); 2] };
-        let task = tokio::spawn(notifier.expect("it can be made").with_patience(patience).run());
+        let task = tokio::spawn(notifier.with_patience(patience).run());
         Self { picture, news, clock, meters, store, task }
     }
 
@@ -236,7 +236,7 @@ async fn a_test_message_says_of_each_receiver_what_it_answered() {
     let cross = Receiver::that(|_| Some(web::text(StatusCode::FORBIDDEN, "no\u{1b}[1m such topic"))).await;
     let addresses =
         [webhook(&glad), format!("ntfy://{}/hunter2", cross.address), "http://127.255.255.254:1/".into()];
-    let tried = try_each(&settings(&addresses), BEGIN).await.expect("they can be tried");
+    let tried = try_each(&settings(&addresses), BEGIN).await;
     assert_eq!(tried[0].came_out, Ok(200));
     assert_eq!(body(&glad.told(1).await)["title"], "acefleet: a test");
     let why = tried[1].came_out.clone().expect_err("it refuses");
@@ -250,28 +250,31 @@ async fn a_test_message_says_of_each_receiver_what_it_answered() {
 async fn an_encrypted_receiver_is_told_only_if_its_certificate_can_be_trusted() {
     let (address, certificate, served) = encrypted().await;
     let mut settings = settings(&[format!("https://localhost:{}/in", address.port())]);
-    let tried = try_each(&settings, BEGIN).await.expect("it can be tried");
+    let tried = try_each(&settings, BEGIN).await;
     let why = tried[0].came_out.clone().expect_err("nobody vouches for it");
     assert!(why.starts_with("no encrypted connection"), "{why}");
-    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
-        .join(format!("authorities-{}.pem", std::process::id()));
-    std::fs::write(&file, certificate).expect("it can be written");
-    settings.authorities = Some(file.clone());
-    let tried = try_each(&settings, BEGIN).await.expect("it can be tried");
+    settings.authorities = vec![certificate];
+    let tried = try_each(&settings, BEGIN).await;
     assert_eq!(tried[0].came_out, Ok(200));
     let told = String::from_utf8_lossy(&served.await.expect("it ends")).into_owned();
     assert!(told.starts_with("POST /in HTTP/1.1\r\n"), "{told}");
-    drop(std::fs::remove_file(file));
-    settings.authorities = Some("/no/such/file.pem".into());
-    assert!(try_each(&settings, BEGIN).await.expect_err("no such file").starts_with("SSL_CERT_FILE: "));
 }
 
 /// What `acefleet check --notify` prints, and its exit code.
 async fn checked(addresses: String) -> (String, Option<i32>) {
+    checked_with(addresses, "").await
+}
+
+/// The same with a file of authorities.
+async fn checked_with(addresses: String, authorities: &'static str) -> (String, Option<i32>) {
     let run = move || {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_acefleet"));
         command.args(["check", "--notify"]).env_clear().current_dir(env!("CARGO_TARGET_TMPDIR"));
-        command.env("NOTIFY_URLS", addresses).output().expect("the program can be started")
+        command
+            .env("NOTIFY_URLS", addresses)
+            .env("SSL_CERT_FILE", authorities)
+            .output()
+            .expect("the program can be started")
     };
     let output = tokio::task::spawn_blocking(run).await.expect("it ends");
     (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.code())
@@ -287,6 +290,10 @@ async fn check_notify_ends_well_only_if_every_receiver_took_the_test() {
     assert!(said.contains("  FAIL  gotify at 127.255.255.254: no connection to port 1"), "{said}");
     assert!(!said.contains("hunter2"));
     assert_eq!(code, Some(1));
+    let (said, code) = checked_with(webhook(&glad), "/no/such/file.pem").await;
+    assert!(said.contains("  FAIL  SSL_CERT_FILE=/no/such/file.pem: it cannot be read: "), "{said}");
+    assert!(said.contains("  ok    webhook at 127.0.0.1 answers 200"), "{said}");
+    assert_eq!((code, glad.count()), (Some(1), 3));
     let (said, code) = checked(String::new()).await;
     assert!(said.contains("set NOTIFY_URLS"), "{said}");
     assert_eq!(code, Some(1));

@@ -1,5 +1,6 @@
 //! A receiver of alerts on a real socket, which does as a test says, and keeps what it was told.
 
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -7,6 +8,7 @@ use testbed::web::{self, Answer, Asked};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
 /// The longest that a test waits for a message.
@@ -78,10 +80,10 @@ impl Receiver {
     }
 }
 
-/// Answers one encrypted request with a 200, as `localhost`. Tells the address, and the certificate in PEM.
-pub(crate) async fn encrypted() -> (SocketAddr, String, tokio::task::JoinHandle<Vec<u8>>) {
+/// Answers one encrypted request with a 200, as `localhost`. Tells the address and the certificate.
+pub(crate) async fn encrypted() -> (SocketAddr, CertificateDer<'static>, JoinHandle<Vec<u8>>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-    let key = rustls_pki_types::PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+    let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -105,5 +107,5 @@ pub(crate) async fn encrypted() -> (SocketAddr, String, tokio::task::JoinHandle<
             return read;
         }
     });
-    (address, made.cert.pem(), task)
+    (address, made.cert.der().clone(), task)
 }

@@ -1,24 +1,33 @@
-//! Encryption towards Docker, from the three files that Docker's own client uses: `ca.pem`, `cert.pem`, `key.pem`.
-//!
-//! Certificate authorities of the system are not asked: Docker's certificates come from one's own.
+//! Encryption of connections that go out: to Docker, to receivers of alerts, to whoever has a playlist. Here is said
+//! which protocols are spoken and whose certificates are believed; nothing is sent.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use rustls_pki_types::pem::PemObject;
+use rustls::{
+    ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme, WantsVerifier,
+};
+use rustls_pki_types::pem::{self, PemObject};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use std::path::Path;
 use std::sync::Arc;
 use tokio_rustls::TlsConnector;
 
-/// What makes connections with the certificates of a folder. Without `verify` any certificate of the other side
-/// will do, as with Docker's own client when DOCKER_TLS_VERIFY is not set: it hides what is said from those who
-/// only listen, and from nobody who can answer in Docker's place.
-pub(super) fn connector(folder: &Path, verify: bool) -> Result<TlsConnector, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
+/// What makes connections to anybody whom browsers trust, or one of these authorities vouches for.
+pub(crate) fn public(authorities: &[CertificateDer<'static>]) -> TlsConnector {
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    // Files of a system may hold some that are too odd to be of use; the others are.
+    roots.add_parsable_certificates(authorities.iter().cloned());
+    let config = begin(provider()).with_root_certificates(roots).with_no_client_auth();
+    TlsConnector::from(Arc::new(config))
+}
+
+/// What makes connections with the three files that Docker's own client uses: `ca.pem`, `cert.pem`, `key.pem`. The
+/// authorities that browsers trust are not asked: Docker's certificates come from one's own. Without `verify` any
+/// certificate of the other side will do, as with Docker's own client when DOCKER_TLS_VERIFY is not set: it hides what
+/// is said from those who only listen, and from nobody who can answer in Docker's place.
+pub(crate) fn with_folder(folder: &Path, verify: bool) -> Result<TlsConnector, String> {
+    let provider = provider();
+    let builder = begin(provider.clone());
     let builder = if verify {
         builder.with_root_certificates(authorities(&folder.join("ca.pem"))?)
     } else {
@@ -38,12 +47,26 @@ pub(super) fn connector(folder: &Path, verify: bool) -> Result<TlsConnector, Str
     Ok(TlsConnector::from(Arc::new(config)))
 }
 
-/// The name that the other side's certificate has to carry: the host of `host:port`.
-pub(crate) fn server_name(address: &str) -> Result<ServerName<'static>, String> {
-    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+/// The name that a host's certificate has to carry. An IPv6 address may be in brackets.
+pub(crate) fn server_name(host: &str) -> Result<ServerName<'static>, String> {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     ServerName::try_from(host.to_owned())
         .map_err(|_| format!("{host} is no name that a certificate can carry"))
+}
+
+/// The certificates in a text.
+pub(crate) fn certificates_in(text: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    all(CertificateDer::pem_slice_iter(text.as_bytes()))
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn begin(provider: Arc<CryptoProvider>) -> ConfigBuilder<ClientConfig, WantsVerifier> {
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("ring speaks the protocol versions that rustls does")
 }
 
 fn authorities(path: &Path) -> Result<RootCertStore, String> {
@@ -54,13 +77,18 @@ fn authorities(path: &Path) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// The certificates in a file.
-pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    match read {
-        Ok(found) if found.is_empty() => Err(format!("{} holds no certificate", path.display())),
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found = CertificateDer::pem_file_iter(path).map_err(|error| format!("it cannot be read: {error}"));
+    found.and_then(all).map_err(|wrong| format!("{}: {wrong}", path.display()))
+}
+
+fn all(
+    found: impl Iterator<Item = Result<CertificateDer<'static>, pem::Error>>,
+) -> Result<Vec<CertificateDer<'static>>, String> {
+    match found.collect::<Result<Vec<_>, _>>() {
+        Ok(found) if found.is_empty() => Err("it holds no certificate".into()),
         Ok(found) => Ok(found),
-        Err(error) => Err(format!("{} cannot be read: {error}", path.display())),
+        Err(error) => Err(format!("it cannot be read: {error}")),
     }
 }
 
