@@ -64,14 +64,17 @@ impl Report {
         for (name, value) in always.iter().chain(about) {
             let _ = writeln!(text, "{name}: {}", OneLine(value));
         }
+        let text = without_secrets(text, &facts.secrets);
         let mut report = Self { text, secrets: facts.secrets.clone() };
         report.section("Settings", &facts.lines, Keep::Beginning);
         report
     }
 
-    /// Adds a section, at most so much of it.
+    /// Adds a section, at most so much of it. Secrets are taken out before it is cut: half of one is not found any
+    /// more, and tells enough.
     pub fn section(&mut self, title: &str, body: &str, keep: Keep) {
-        let (body, left_out) = bounded(body, keep);
+        let body = on_lines_of_their_own(&without_secrets(body.to_owned(), &self.secrets));
+        let (body, left_out) = bounded(&body, keep);
         let _ = write!(self.text, "\n== {title}\n\n");
         let words = format!("({left_out} more bytes are left out)\n");
         if left_out > 0 && keep == Keep::End {
@@ -88,16 +91,41 @@ impl Report {
 
     /// The whole text, without anything secret.
     pub fn finish(self) -> String {
-        let mut text = self.text;
-        for secret in &self.secrets {
-            for form in forms(secret.reveal()) {
-                if text.contains(&form) {
-                    text = text.replace(&form, STARS);
-                }
-            }
-        }
-        without_passwords(&text)
+        self.text
     }
+}
+
+/// The same lines, without what a terminal would obey.
+fn on_lines_of_their_own(body: &str) -> String {
+    let mut out = String::with_capacity(body.len() + 1);
+    for line in body.split_terminator('\n') {
+        // Writing to memory does not fail.
+        let _ = writeln!(out, "{}", OneLine(line));
+    }
+    out
+}
+
+fn without_secrets(mut text: String, secrets: &[Secret]) -> String {
+    let all = secrets.iter().flat_map(|secret| forms(secret.reveal()));
+    for form in all {
+        text = without_pieces(text, &form);
+    }
+    without_passwords(&text)
+}
+
+/// The same text without a secret, and without its beginning or its end if at least half of it is there: others cut what
+/// they write down, too.
+fn without_pieces(mut text: String, secret: &str) -> String {
+    let half = (secret.len() / 2).max(SECRET_MIN_BYTES);
+    let beginnings = (half..=secret.len()).rev().filter_map(|end| secret.get(..end));
+    let ends = (0..=secret.len() - half).filter_map(|begin| secret.get(begin..));
+    // The longest first: whoever has one of them has the shortest as well.
+    for pieces in [beginnings.collect::<Vec<_>>(), ends.collect()] {
+        if pieces.last().is_some_and(|shortest| text.contains(shortest)) {
+            text = pieces.into_iter().fold(text, |text, piece| text.replace(piece, STARS));
+        }
+    }
+    text
 }
 
 /// A secret as it is, and as JSON and logs may write it.
@@ -213,6 +241,30 @@ mod tests {
         let text = "http://u:p@h/x?y=a@b \"rtsp://t@[::1]:1\" https://h/p@q c://, d://e:f@g@h";
         let expected = "http://***@h/x?y=a@b \"rtsp://***@[::1]:1\" https://h/p@q c://, d://***@h";
         assert_eq!(without_passwords(text), expected);
+    }
+
+    #[test]
+    fn a_secret_where_a_section_is_cut_leaves_no_half_of_itself() {
+        let secret = "correct-horse-battery";
+        let facts = Facts::of(&settings(&[("API_KEY".to_owned(), secret.to_owned())]));
+        for inside in 1..secret.len() {
+            let filled = "-".repeat(SECTION_MAX_BYTES - inside);
+            let mut report = Report::new(&facts, &[]);
+            report.section("State", &format!("{filled}{secret} and more of it"), Keep::Beginning);
+            report.section("Log", &format!("what was before {secret}{filled}"), Keep::End);
+            let text = report.finish();
+            let (begins, ends) = (&secret[..4.min(inside)], &secret[secret.len() - 4.min(inside)..]);
+            assert!(!text.contains(&format!("-{begins}")), "{inside} bytes of it are left at the end");
+            assert!(!text.contains(&format!("{ends}-")), "{inside} bytes of it are left at the beginning");
+        }
+    }
+
+    #[test]
+    fn half_a_secret_that_somebody_else_has_cut_is_taken_out_as_well() {
+        let facts = Facts::of(&settings(&[("API_KEY".to_owned(), "correct-horse-battery".to_owned())]));
+        let mut report = Report::new(&facts, &[]);
+        report.section("Log", "it answers 400: key=correct-horse-ba\nhorse-battery, correct", Keep::End);
+        assert!(report.finish().ends_with("it answers 400: key=***\n***, correct\n"));
     }
 
     #[test]

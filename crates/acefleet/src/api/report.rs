@@ -7,15 +7,28 @@ use crate::log::OneLine;
 use crate::report::{Keep, Report};
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use axum::response::Response;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
 use std::fmt::Write;
+use tokio::task::spawn_blocking;
 
 /// Settings, state, journal, log and metrics in one text, without anything secret: what a bug report needs.
 #[utoipa::path(get, path = "/report", tag = "program",
     responses((status = 200, body = String, content_type = "text/plain")))]
 pub(super) async fn get_report(State(api): State<Api>) -> Response {
+    // Several MiB are gone through, once for each secret: others are served meanwhile.
+    let text = spawn_blocking(move || report(&api)).await;
+    let Ok(text) = text else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    let mut response = Response::new(Body::from(text));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    let attachment = HeaderValue::from_static("attachment; filename=\"acefleet-report.txt\"");
+    headers.insert(CONTENT_DISPOSITION, attachment);
+    response
+}
+
+fn report(api: &Api) -> String {
     let picture = api.picture();
     let now = api.now();
     let about = [
@@ -25,7 +38,7 @@ pub(super) async fn get_report(State(api): State<Api>) -> Response {
         ("log level", api.log().level().level),
     ];
     let mut report = Report::new(&api.parts.facts, &about);
-    let state = serde_json::to_string_pretty(&everything(&api, &picture, None)).unwrap_or_default();
+    let state = serde_json::to_string_pretty(&everything(api, &picture, None)).unwrap_or_default();
     report.section("State", &state, Keep::Beginning);
     let mut journal = String::new();
     for entry in picture.journal.iter().map(|numbered| &numbered.entry) {
@@ -37,10 +50,5 @@ pub(super) async fn get_report(State(api): State<Api>) -> Response {
     let totals = api.with_history(|history| history.totals());
     let (_, metrics) = api.parts.meters.text(&picture.snapshot, totals, std::iter::empty());
     report.section("Metrics", &metrics, Keep::Beginning);
-    let mut response = Response::new(Body::from(report.finish()));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    let attachment = HeaderValue::from_static("attachment; filename=\"acefleet-report.txt\"");
-    headers.insert(CONTENT_DISPOSITION, attachment);
-    response
+    report.finish()
 }

@@ -80,7 +80,7 @@ async fn without_it(settings: &Settings, failure: &Failure) -> String {
     report.finish()
 }
 
-/// The end of the file in a folder that was changed last.
+/// The end of the file in a folder that was changed last, in whole lines: of one that is cut, half a secret could stay.
 fn latest(folder: &Path) -> std::io::Result<String> {
     use std::io::{Read, Seek, SeekFrom};
     let mut files = Vec::new();
@@ -97,8 +97,13 @@ fn latest(folder: &Path) -> std::io::Result<String> {
     }
     let (_, length, path) = files.into_iter().max().ok_or(std::io::ErrorKind::NotFound)?;
     let mut file = std::fs::File::open(path)?;
-    file.seek(SeekFrom::Start(length.saturating_sub(DEBUG_FILE_MAX_BYTES)))?;
+    let left_out = length.saturating_sub(DEBUG_FILE_MAX_BYTES);
+    file.seek(SeekFrom::Start(left_out))?;
     let mut read = Vec::new();
     file.take(DEBUG_FILE_MAX_BYTES).read_to_end(&mut read)?;
-    Ok(String::from_utf8_lossy(&read).into_owned())
+    let begins = match left_out {
+        0 => 0,
+        _ => read.iter().position(|byte| *byte == b'\n').map_or(read.len(), |end| end + 1),
+    };
+    Ok(String::from_utf8_lossy(&read[begins..]).into_owned())
 }

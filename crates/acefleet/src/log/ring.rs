@@ -11,8 +11,10 @@ use tracing_subscriber::fmt::MakeWriter;
 pub(super) const LINES_MAX: usize = 4_000;
 /// All of them together.
 pub(super) const BYTES_MAX: usize = 1 << 20;
-/// The longest; what is longer is cut.
+/// The longest; what is longer is cut, between words: half a secret would not be found in a report.
 const LINE_MAX_BYTES: usize = 4 << 10;
+/// The longest word that is left out for that.
+const WORD_MAX_BYTES: usize = 1 << 10;
 
 /// The latest lines.
 #[derive(Debug, Default)]
@@ -30,7 +32,7 @@ impl Ring {
     }
 
     fn keep(&self, line: &[u8]) {
-        let line = String::from_utf8_lossy(&line[..line.len().min(LINE_MAX_BYTES)]);
+        let line = String::from_utf8_lossy(cut(line));
         let line = line.trim_end().to_owned();
         let mut kept = self.lock();
         kept.bytes += line.len();
@@ -44,6 +46,13 @@ impl Ring {
     fn lock(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// As much of a line as is kept.
+fn cut(line: &[u8]) -> &[u8] {
+    let Some(kept) = line.get(..LINE_MAX_BYTES).filter(|_| line.len() > LINE_MAX_BYTES) else { return line };
+    let blank = kept.iter().rposition(u8::is_ascii_whitespace);
+    &kept[..blank.filter(|at| kept.len() - at <= WORD_MAX_BYTES).unwrap_or(kept.len())]
 }
 
 /// One event is written at once, as one line.
@@ -90,6 +99,13 @@ mod tests {
         let lines = kept((0..LINES_MAX + 7).map(|number| format!("line {number}\n")));
         assert_eq!((lines.len(), lines[0].as_str()), (LINES_MAX, "line 7"));
         assert_eq!(lines.last().map(String::as_str), Some(format!("line {}", LINES_MAX + 6).as_str()));
+    }
+
+    #[test]
+    fn a_long_line_is_cut_between_words() {
+        let begins = "word ".repeat(LINE_MAX_BYTES / 5);
+        let line = format!("{begins}a-secret-of-many-letters and more\n");
+        assert_eq!(kept([line].into_iter()), [begins.trim_end()]);
     }
 
     #[test]
