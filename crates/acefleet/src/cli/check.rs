@@ -3,9 +3,11 @@
 //! It looks and changes nothing: it lists, inspects and asks, each with a time limit.
 
 use super::report::Report;
+use crate::log::OneLine;
 use crate::runtime::{Failure, Inspected, Runtime};
 use crate::settings::words::shown;
 use crate::settings::{DockerHost, GluetunAuth, Origin, Settings, VpnMode};
+use crate::store::{self, Seen};
 use control::command::{Question, Target};
 use control::docker::{Health, Listing, State};
 use control::event::{Outcome, Refusal, Report as Answer, Silence, TunnelStatus};
@@ -14,6 +16,7 @@ use control::policy::ports::http_range;
 use control::policy::scaling::limit;
 use std::future::Future;
 use std::ops::RangeInclusive;
+use std::path::Path;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -85,7 +88,7 @@ fn tell_plan(settings: &Settings, report: &mut Report) {
     ));
     let (key, value) = &settings.engine.label;
     report.ok(format!("image {}, label {}={}", shown(&settings.engine.image), shown(key), shown(value)));
-    report.ok(format!("history in {}", shown(&settings.store.path.display().to_string())));
+    tell_history(&settings.store.path, report);
     report.ok(format!("the API answers on port {}", settings.app_port));
     let api = &settings.api;
     match api.key {
@@ -111,6 +114,24 @@ fn tell_plan(settings: &Settings, report: &mut Report) {
     match &api.provision_images[..] {
         [] => report.ok("callers may start engines, and no other image"),
         images => report.ok(format!("callers may start engines, and {}", shown(&images.join(", ")))),
+    }
+}
+
+fn tell_history(path: &Path, report: &mut Report) {
+    let name = |path: &Path| shown(&path.display().to_string());
+    match store::look(path) {
+        Ok(Seen::Ours) => report.ok(format!("history in {}", name(path))),
+        Ok(Seen::Anothers(what, ours)) => {
+            report.warn(format!(
+                "{} is {what}: it is left alone, and history is in {}",
+                name(path),
+                name(&ours)
+            ));
+        }
+        Err(trouble) => report.fail(
+            format!("history in {}: {}", name(path), OneLine(trouble)),
+            "until then acefleet works, and keeps history in memory alone",
+        ),
     }
 }
 

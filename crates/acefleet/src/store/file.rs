@@ -19,6 +19,8 @@ const MAGIC: &[u8] = b"SQLite format 3\0";
 /// Where its head has the application's id, and how long it is.
 const APPLICATION_ID_AT: usize = 68;
 const HEAD_BYTES: usize = 100;
+/// Where it has the version of the tables.
+pub(super) const VERSION_AT: u64 = 60;
 /// Another process may hold the file for so long.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 /// What is in the log of a file that is to be bounded is written to the file itself before the log is longer.
@@ -43,7 +45,7 @@ impl Opened {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Whose {
+pub(super) enum Whose {
     /// There is nothing, or nothing in it.
     Nobodys,
     Ours,
@@ -133,7 +135,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn whose(path: &Path) -> Result<Whose, Trouble> {
+pub(super) fn whose(path: &Path) -> Result<Whose, Trouble> {
     let file = match fs::File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Whose::Nobodys),

@@ -7,7 +7,7 @@ use super::file::{self, Opened};
 use super::sessions::{self, Remembered, Sessions};
 use super::tables;
 use super::trouble::Trouble;
-use super::{Options, prune};
+use super::{Options, look, prune};
 use crate::history::{STREAMS_MAX, Totals};
 use crate::log::OneLine;
 use control::event::RememberedStream;
@@ -179,8 +179,8 @@ impl Keeper {
         if opened.path != self.options.path && !std::mem::replace(&mut self.left_alone, true) {
             warn!(
                 path = %self.options.path.display(), beside = %opened.path.display(),
-                "DB_URL names a file of another program, probably the Python orchestrator's database: it is left \
-                 alone, and a new file is used beside it"
+                "DB_URL names {}: it is left alone, and a new file is used beside it",
+                look::words_for(&self.options.path)
             );
         }
         // Another file may know nothing of what was written to the one before.

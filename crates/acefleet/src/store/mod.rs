@@ -10,6 +10,7 @@ mod facts;
 mod file;
 mod keeper;
 mod lock;
+mod look;
 mod prune;
 mod queries;
 mod reading;
@@ -19,6 +20,7 @@ mod trouble;
 
 pub use facts::{About, Beginning, News, SampleFact, StateFact};
 pub use lock::{Held, Lock};
+pub use look::{Seen, look};
 pub use queries::{EndedStream, Ends, KeptState, States};
 pub use reading::{Readers, Unread};
 pub use sessions::Remembered;

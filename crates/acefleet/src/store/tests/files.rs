@@ -20,15 +20,26 @@ async fn filled(file: &Path) {
 async fn a_database_of_another_program_is_left_alone() {
     let folder = Folder::new();
     let theirs = Connection::open(folder.file()).unwrap();
-    theirs.execute_batch("CREATE TABLE engines (id TEXT); INSERT INTO engines VALUES ('x')").unwrap();
+    theirs.pragma_update(None, "journal_mode", "WAL").unwrap();
+    theirs
+        .execute_batch(
+            "CREATE TABLE engines (engine_key VARCHAR(128) NOT NULL, port INTEGER, PRIMARY KEY (engine_key));
+            CREATE TABLE streams (id VARCHAR(256) NOT NULL, status VARCHAR(16), PRIMARY KEY (id));
+            INSERT INTO engines VALUES ('x', 1)",
+        )
+        .unwrap();
     drop(theirs);
     let before = std::fs::read(folder.file()).unwrap();
+    let ours = folder.0.join("orchestrator.acefleet.db");
+    assert_eq!(look(&folder.file()), Ok(Seen::Anothers("the Python orchestrator's database", ours.clone())));
+    assert_eq!(folder.named(""), [folder.file()], "a look leaves nothing behind");
     for _ in 0..2 {
         let store = Store::at(folder.file());
         store.remembered().await.unwrap();
         store.keep(vec![session("a")]);
     }
     assert_eq!(std::fs::read(folder.file()).unwrap(), before);
+    assert!(ours.exists());
     let store = Store::at(folder.file());
     assert_eq!(store.remembered().await, Ok(vec![session("a")]));
 }
@@ -37,6 +48,8 @@ async fn a_database_of_another_program_is_left_alone() {
 async fn a_file_that_is_no_database_is_left_alone_as_well() {
     let folder = Folder::new();
     std::fs::write(folder.file(), [b'x'; 4096]).unwrap();
+    let ours = folder.0.join("orchestrator.acefleet.db");
+    assert_eq!(look(&folder.file()), Ok(Seen::Anothers("a file of another program", ours)));
     filled(&folder.file()).await;
     assert_eq!(std::fs::read(folder.file()).unwrap(), [b'x'; 4096]);
     assert_eq!(Store::at(folder.file()).remembered().await, Ok(vec![session("a")]));
@@ -70,6 +83,7 @@ async fn a_database_from_the_future_is_not_touched_and_said_to_be_one() {
     let folder = Folder::new();
     filled(&folder.file()).await;
     Connection::open(folder.file()).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    assert!(look(&folder.file()).unwrap_err().contains("newer acefleet (version 99"));
     let before = std::fs::read(folder.file()).unwrap();
     let store = Store::at(folder.file());
     let said = store.remembered().await.unwrap_err();

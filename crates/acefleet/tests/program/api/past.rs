@@ -181,3 +181,32 @@ async fn without_a_store_what_is_in_memory_is_told_and_that_it_is_not_all() {
     assert!(!fleet.get("/journal").await.json().as_array().expect("a list").is_empty());
     assert_eq!(fleet.get("/history").await.status, 503);
 }
+
+#[tokio::test]
+async fn whatever_somebody_calls_a_stream_breaks_no_query_no_metric_and_no_line() {
+    let hostile = "'; DROP TABLE journal; --\"}\n# x 1\r\n\u{1b}[2J\u{202e}\\";
+    let encoded: String = hostile.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let folder = Folder::new("hostile");
+    let before = fleet(&folder).await;
+    assert_eq!(before.announce(19_000, hostile).await["id"], hostile);
+    before.pass(5 * SECOND);
+    before.post("/events/stream_ended", &json!({"stream_id": hostile})).await;
+    for path in ["/metrics", "/api/v1/report"] {
+        let text = before.get(path).await.text;
+        assert!(!text.contains(['\u{1b}', '\u{202e}', '\r']), "{path}: {text}");
+        assert!(text.lines().all(|line| !line.starts_with("# x")), "{path}: {text}");
+    }
+    let metrics = before.get("/metrics").await.text;
+    let values = metrics.lines().filter(|line| !line.starts_with('#'));
+    let is_number = |line: &str| line.rsplit_once(' ').is_some_and(|(_, value)| value.parse::<f64>().is_ok());
+    assert!(values.clone().count() > 0 && values.clone().all(is_number), "{metrics}");
+    let story = list(&before, &format!("/journal?stream={encoded}")).await;
+    assert!(!story.is_empty() && story.iter().all(|entry| entry["subject"]["kind"] == "stream"), "{story:?}");
+    before.store.close();
+    drop(before);
+    let after = fleet(&folder).await;
+    assert_eq!(list(&after, &format!("/journal?stream={encoded}")).await, story);
+    let [ended] = &list(&after, "/streams?status=ended").await[..] else { panic!("one") };
+    assert_eq!(ended["id"], hostile);
+    assert_eq!(after.get(&format!("/streams/{encoded}/stats")).await.status, 200);
+}
