@@ -113,8 +113,8 @@ fn without_secrets(mut text: String, secrets: &[Secret]) -> String {
     without_passwords(&text)
 }
 
-/// The same text without a secret, and without its beginning or its end if at least half of it is there: others cut what
-/// they write down, too.
+/// The same text without a secret, and without its beginning or its end if at least half of it is there: others cut
+/// what they write down, too.
 fn without_pieces(mut text: String, secret: &str) -> String {
     let half = (secret.len() / 2).max(SECRET_MIN_BYTES);
     let beginnings = (half..=secret.len()).rev().filter_map(|end| secret.get(..end));

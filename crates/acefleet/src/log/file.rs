@@ -1,5 +1,5 @@
-//! The file of DEBUG_MODE: a new one for each run, so that one run's story is not torn apart, and in parts, so that a run
-//! that goes on for months does not fill the disk.
+//! The file of DEBUG_MODE: a new one for each run, so that one run's story is not torn apart, and in parts, so that a
+//! run that goes on for months does not fill the disk.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};

@@ -17,9 +17,10 @@ pub(super) const PAUSE: Duration = Duration::from_millis(5);
 /// Between two looks when there was nothing to do: so long, or so many rows that were written.
 pub(super) const EVERY: Duration = Duration::from_secs(10);
 pub(super) const EVERY_ROWS: usize = 5 * super::keeper::TRANSACTION_ROWS_MAX;
-/// What is kept free of the size that was chosen, as a part of it: what is written meanwhile takes the pages that
-/// pruning has emptied, and the file need not grow and shrink all the time.
+/// What is kept free of the size that was chosen: this part of it, and more than is written between two looks. It takes
+/// the pages that pruning has emptied, and the file need not grow and shrink all the time.
 const FREE_SHARE: u64 = 32;
+const FREE_LEAST_BYTES: u64 = 1 << 20;
 /// Pages that one step gives back to the system.
 const VACUUM_PAGES: u32 = 512;
 
@@ -85,7 +86,8 @@ pub(super) fn step(connection: &mut Connection, options: &Options, now: Time) ->
         step.more |= removed >= STEP_ROWS;
         step.removed += removed;
     }
-    if used_bytes(&changes)? > options.bytes_max - options.bytes_max / FREE_SHARE {
+    let free = (options.bytes_max / FREE_SHARE).max(FREE_LEAST_BYTES).min(options.bytes_max / 2);
+    if used_bytes(&changes)? > options.bytes_max - free {
         let mut removed = SAMPLES.remove(&changes, i64::MAX)?;
         if removed == 0 {
             for table in &OTHERS {

@@ -102,3 +102,23 @@ async fn a_file_that_is_too_large_loses_samples_before_entries_and_becomes_small
     assert_eq!(samples.last().unwrap().at, at(40_001));
     assert!(samples.len() > 1_000, "{}", samples.len());
 }
+
+#[tokio::test]
+async fn a_file_never_grows_beyond_what_was_chosen_however_fast_is_written() {
+    let folder = Folder::new();
+    let options = Options { bytes_max: 3 << 20, ..Options::at(folder.file()) };
+    let store = Store::new(options.clone(), Arc::default());
+    store.record(News { streams: [stream("s", 1, None)].into(), ..News::default() });
+    let (batch, batches) = (4_000, 40);
+    for round in 0..batches {
+        let seconds = (round * batch + 2)..((round + 1) * batch + 2);
+        let samples = seconds.map(|second| sample("s", 1, second)).collect();
+        store.record(News { at: at(round), samples, ..News::default() });
+        store.written().await;
+        let bytes = std::fs::metadata(folder.file()).unwrap().len();
+        assert!(bytes <= options.bytes_max, "{bytes} after {} samples", (round + 1) * batch);
+    }
+    let kept = store.readers().samples("s".into(), None, (None, None), 1_000_000).await.unwrap();
+    assert!(kept.len() > 20_000 && kept.len() < 100_000, "{}", kept.len());
+    assert_eq!(kept.last().unwrap().at, at(batches * batch + 1));
+}

@@ -21,7 +21,7 @@ pub(crate) type Told = Arc<Mutex<Vec<Asked>>>;
 pub(crate) struct Receiver {
     pub(crate) address: SocketAddr,
     told: Told,
-    task: tokio::task::JoinHandle<()>,
+    task: JoinHandle<()>,
 }
 
 impl Drop for Receiver {

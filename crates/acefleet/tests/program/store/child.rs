@@ -44,7 +44,7 @@ pub(super) enum Said {
     Trouble,
     /// The store can be used again.
     Well,
-    /// Of the entries that it has seen written, so many are in the file: asked after each change to the better or worse.
+    /// How many entries it has seen written, and how many of them are in the file, after a change for better or worse.
     Kept(u64, u64),
 }
 
