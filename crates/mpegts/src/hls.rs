@@ -1,7 +1,12 @@
 //! Cuts what is in the ring into segments, and writes the playlist of a live channel.
 //!
-//! A segment begins with tables and a keyframe and can be played by itself. Its packets are those of the ring, kept
-//! alive for as long as the segment is; nothing is copied. There is no clock here: durations are those of the stream.
+//! A segment begins with tables and, where keyframes come in time, with one; where they do not, with another picture.
+//! Its packets are those of the ring, kept alive for as long as the segment is; nothing is copied. There is no clock
+//! here: durations are those of the stream, however long it took to come.
+//!
+//! What a playlist says of its longest segment may never change (RFC 8216, 4.3.3.1 and 6.2.1). So it is settled when the
+//! first segments have been seen, and from then on no segment is longer. Where the stream breaks off, its segment ends
+//! with its last picture, and the next one begins at the next keyframe.
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -11,30 +16,44 @@ use core::time::Duration;
 
 use bytes::Bytes;
 
-use crate::pes::{CLOCK_HZ, Ticks};
-use crate::ring::{Join, Ring};
+use crate::packet::PACKET;
+use crate::ring::{Join, Moment, Ring};
 
-/// Two keyframes further apart than this, or in the wrong order, do not belong to one clock.
-const SEGMENT_MAX: Duration = Duration::from_secs(60);
-/// A keyframe that comes this much before the target is taken, lest a segment become twice as long for one picture.
+/// A keyframe that comes this much before the target is taken, lest a segment become twice as long for one picture; and
+/// so much longer than a whole second the first segments may be without a second being added to what is said of all.
 const EARLY: Duration = Duration::from_millis(100);
+/// The last picture before a break is shown for about so long.
+const PICTURE: Duration = Duration::from_millis(40);
+/// Durations are compared by players as the nearest whole second.
+const ROUNDED_DOWN: Duration = Duration::from_millis(499);
+/// A player may count on so many of the longest segments being named.
+const LONGEST_NAMED: u32 = 3;
 
 /// How segments are cut, and how many there are.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// A segment ends at the first keyframe after this.
     pub target: Duration,
-    /// Segments that the playlist names.
+    /// It ends here at the latest, at whatever picture: keyframes may be far apart.
+    pub longest: Duration,
+    /// Segments that the playlist names at least.
     pub window: usize,
-    /// Segments that are kept after the playlist has ceased to name them: somebody may be fetching them.
+    /// Segments that are kept after the playlist has ceased to name them: somebody may be fetching them, or have a
+    /// playlist that does.
     pub behind: usize,
-    /// Bytes of segments that are kept at most, but for the newest segment.
+    /// Bytes of segments that are kept at most, but for the newest segment; and of the one that is being filled.
     pub bytes: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { target: Duration::from_secs(2), window: 6, behind: 3, bytes: 64 * 1024 * 1024 }
+        Self {
+            target: Duration::from_secs(2),
+            longest: Duration::from_secs(10),
+            window: 6,
+            behind: 7,
+            bytes: 64 * 1024 * 1024,
+        }
     }
 }
 
@@ -58,11 +77,32 @@ impl Segment {
     }
 }
 
-/// Where the segment begins that is being filled.
-#[derive(Clone, Debug)]
-struct Start {
+/// The segment that is being filled.
+#[derive(Debug)]
+struct Open {
     join: Join,
     discontinuity: bool,
+    /// What has come of it, up to this place.
+    parts: Vec<Bytes>,
+    until: u64,
+}
+
+impl Open {
+    fn at(join: &Join, discontinuity: bool) -> Self {
+        Self { join: join.clone(), discontinuity, parts: Vec::new(), until: join.place }
+    }
+
+    fn length(&self) -> usize {
+        self.parts.iter().map(Bytes::len).sum()
+    }
+}
+
+/// Where a segment ends.
+struct Cut<'a> {
+    at: &'a Join,
+    plays: Duration,
+    /// What comes next does not go on from it.
+    broken: bool,
 }
 
 /// The segments of a channel.
@@ -70,28 +110,31 @@ struct Start {
 pub struct Segmenter {
     settings: Settings,
     segments: VecDeque<Segment>,
-    start: Option<Start>,
+    open: Option<Open>,
+    /// Everything before this place has been dealt with.
+    done: u64,
     /// How many segments there have been.
     made: u64,
     /// How many discontinuities the segments had that are not kept any more, or not named.
     discontinuities: u64,
-    /// The longest segment that there has been.
-    longest: Duration,
+    /// What has been said of the longest segment, in whole seconds.
+    said: Option<u64>,
     ended: bool,
 }
 
 impl Segmenter {
     /// A segmenter that has cut nothing.
     pub fn new(settings: Settings) -> Self {
-        let longest = settings.target;
-        let settings = Settings { window: settings.window.max(1), ..settings };
+        let longest = settings.longest.max(settings.target);
+        let settings = Settings { window: settings.window.max(1), longest, ..settings };
         Self {
             settings,
             segments: VecDeque::new(),
-            start: None,
+            open: None,
+            done: 0,
             made: 0,
             discontinuities: 0,
-            longest,
+            said: None,
             ended: false,
         }
     }
@@ -100,29 +143,16 @@ impl Segmenter {
     /// new segment. To be called more often than the ring forgets.
     pub fn follow(&mut self, ring: &Ring) -> bool {
         let before = self.made;
-        for join in ring.joins() {
-            let Some(start) = &self.start else {
-                // The ring went on without us, or this is the first time.
-                self.start = Some(Start { join: join.clone(), discontinuity: self.made > 0 });
-                continue;
-            };
-            if join.place <= start.join.place {
-                continue;
-            }
-            let plays = duration(&start.join, join);
-            let broken = start.join.breaks != join.breaks || plays.is_none();
-            if !broken && plays.is_some_and(|plays| plays + EARLY < self.settings.target) {
-                continue;
-            }
-            let between = ring.slices(start.join.place..join.place);
-            let lost = between.is_none();
-            if let Some(packets) = between {
-                // Across a break the clock says nothing, so the time of arrival has to do.
-                let arrived = join.at.saturating_sub(start.join.at).min(SEGMENT_MAX);
-                let plays = plays.filter(|_| !broken).unwrap_or(arrived);
-                self.add(plays, packets);
-            }
-            self.start = Some(Start { join: join.clone(), discontinuity: broken || lost });
+        while self.fill(ring)
+            && let Some(cut) = self.next_cut(ring)
+        {
+            self.cut(&cut);
+        }
+        if self.said.is_none()
+            && let Some(longest) = self.segments.iter().map(|segment| segment.duration).max()
+        {
+            let longest = longest.saturating_sub(EARLY).max(self.settings.target);
+            self.said = Some(longest.as_millis().div_ceil(1_000) as u64);
         }
         self.made > before
     }
@@ -130,14 +160,74 @@ impl Segmenter {
     /// The channel has ended: what is left becomes the last segment, and the playlist says so.
     pub fn end(&mut self, ring: &Ring) {
         self.follow(ring);
-        if let Some(start) = &self.start
-            && let Some(packets) = ring.slices(start.join.place..ring.published())
-        {
-            let plays = ring.newest().unwrap_or_default().saturating_sub(start.join.at).min(SEGMENT_MAX);
-            self.add(plays, packets);
+        if let Some(open) = self.open.take() {
+            let plays = ring.newest_picture().and_then(|last| last.since(open.join.moment));
+            self.add(open, plays.unwrap_or_default() + PICTURE);
         }
-        self.start = None;
         self.ended = true;
+    }
+
+    /// Takes what there is of the segment that has begun, and says whether there is one. One begins where the one before
+    /// ended, or at a keyframe if the stream did not go on there.
+    fn fill(&mut self, ring: &Ring) -> bool {
+        if self.open.is_none()
+            && let Some(join) = ring.joins().find(|join| join.place >= self.done)
+        {
+            self.open = Some(Open::at(join, self.made > 0));
+        }
+        let Some(open) = &mut self.open else { return false };
+        let parts = ring.slices(open.until..ring.published());
+        let forgotten = parts.is_none();
+        open.until = ring.published();
+        open.parts.extend(parts.unwrap_or_default());
+        // Sound alone, say, of a stream whose tables promise pictures.
+        let endless = open.length() > self.settings.bytes;
+        if forgotten || endless {
+            self.done = open.until;
+            self.open = None;
+        }
+        self.open.is_some()
+    }
+
+    /// Where the segment ends that has begun, once that is known.
+    fn next_cut<'a>(&self, ring: &'a Ring) -> Option<Cut<'a>> {
+        let start = &self.open.as_ref()?.join;
+        let plays = |moment: Moment| moment.since(start.moment);
+        let longest = self.said.map_or(self.settings.longest, Duration::from_secs) + ROUNDED_DOWN;
+        let (mut key, mut picture) = (None, None);
+        for join in ring.pictures().filter(|join| join.place > start.place) {
+            let broken = join.broken_off.is_some();
+            // Across a break the clock says nothing.
+            let end = join.broken_off.map_or(plays(join.moment), |last| plays(last).map(|end| end + PICTURE));
+            let end = end.unwrap_or(Duration::MAX);
+            if end > longest {
+                return key.or(picture).or(Some(Cut { at: join, plays: longest, broken: true }));
+            }
+            let cut = || Cut { at: join, plays: end, broken };
+            if broken || join.key && end + EARLY >= self.settings.target {
+                return Some(cut());
+            }
+            if join.key {
+                key = Some(cut());
+            }
+            picture = Some(cut());
+        }
+        None
+    }
+
+    fn cut(&mut self, cut: &Cut<'_>) {
+        let Some(mut open) = self.open.take() else { return };
+        let mut rest = Open { until: open.until, ..Open::at(cut.at, false) };
+        let mut left = (cut.at.place - open.join.place) as usize * PACKET;
+        for mut part in core::mem::take(&mut open.parts) {
+            let after = part.split_off(left.min(part.len()));
+            left -= part.len();
+            open.parts.extend(Some(part).filter(|part| !part.is_empty()));
+            rest.parts.extend(Some(after).filter(|after| !after.is_empty()));
+        }
+        self.add(open, cut.plays);
+        self.done = cut.at.place;
+        self.open = Some(rest).filter(|_| !cut.broken);
     }
 
     /// The segment of a number, if it is kept.
@@ -147,13 +237,11 @@ impl Segmenter {
 
     /// The playlist, in which `name` says where a segment is; none while there is no segment.
     pub fn playlist<N: Display>(&self, name: impl Fn(u64) -> N) -> Option<String> {
-        let named = self.segments.len().min(self.settings.window);
-        let unnamed = self.segments.len() - named;
+        let unnamed = self.segments.len() - self.named();
         let first = self.segments.get(unnamed)?;
         let before = self.segments.range(..unnamed).filter(|segment| segment.discontinuity).count() as u64;
-        let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-INDEPENDENT-SEGMENTS\n");
-        let longest = self.longest.as_millis().div_ceil(1_000);
-        let discontinuities = self.discontinuities + before;
+        let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:3\n");
+        let (longest, discontinuities) = (self.said?, self.discontinuities + before);
         // A string takes whatever is written.
         let _ = write!(
             text,
@@ -174,35 +262,32 @@ impl Segmenter {
         Some(text)
     }
 
-    /// Bytes that are kept.
+    /// Bytes of the segments that are kept.
     pub fn kept(&self) -> usize {
         self.segments.iter().map(Segment::length).sum()
     }
 
-    /// The segment that began at the start is complete.
-    fn add(&mut self, duration: Duration, packets: Vec<Bytes>) {
-        let Some(start) = &self.start else { return };
-        let parts = core::iter::once(start.join.head(false)).chain(packets).collect();
-        let segment = Segment { number: self.made, duration, discontinuity: start.discontinuity, parts };
+    /// How many of the newest segments the playlist names: the window, and more if those are short.
+    fn named(&self) -> usize {
+        let least = Duration::from_secs(self.said.unwrap_or_default()) * LONGEST_NAMED;
+        let mut length = Duration::ZERO;
+        let enough = self.segments.iter().rev().position(|segment| {
+            length += segment.duration;
+            length >= least
+        });
+        enough.map_or(usize::MAX, |last| last + 1).max(self.settings.window).min(self.segments.len())
+    }
+
+    fn add(&mut self, Open { join, discontinuity, parts, .. }: Open, duration: Duration) {
+        let parts = core::iter::once(join.head(false)).chain(parts).collect();
+        self.segments.push_back(Segment { number: self.made, duration, discontinuity, parts });
         self.made += 1;
-        self.longest = self.longest.max(duration);
-        self.segments.push_back(segment);
-        let most = self.settings.window + self.settings.behind;
         while self.segments.len() > 1
-            && (self.segments.len() > most || self.kept() > self.settings.bytes)
+            && (self.segments.len() > self.named() + self.settings.behind
+                || self.kept() > self.settings.bytes)
             && let Some(gone) = self.segments.pop_front()
         {
             self.discontinuities += u64::from(gone.discontinuity);
         }
     }
-}
-
-/// How long it is from one keyframe to the next; none if their clocks have nothing to do with each other. Streams
-/// without times are measured by their arrival.
-fn duration(from: &Join, to: &Join) -> Option<Duration> {
-    let Some(ticks) = to.decoded.zip(from.decoded).map(|(to, from): (Ticks, Ticks)| to.since(from)) else {
-        return Some(to.at.saturating_sub(from.at));
-    };
-    let millis = u64::try_from(ticks).ok()? * 1_000 / CLOCK_HZ;
-    Some(Duration::from_millis(millis)).filter(|duration| *duration <= SEGMENT_MAX)
 }

@@ -16,7 +16,7 @@ use core::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use crate::packet::{self, PACKET, Packet, Pid, Raw};
-use crate::pes::Ticks;
+use crate::pes::{CLOCK_HZ, Ticks};
 use crate::scan::{Keyframe, Scan};
 use crate::tables;
 
@@ -28,7 +28,11 @@ pub const PIDS_MAX: usize = 256;
 /// Places to begin that are kept. Streams of keyframes alone would have one for every picture.
 const JOINS_MAX: usize = 512;
 /// Keyframes closer than this are one place to begin.
-const JOIN_SPACING_TICKS: i64 = (crate::pes::CLOCK_HZ / 5) as i64;
+const JOIN_SPACING: Duration = Duration::from_millis(200);
+/// Other pictures are remembered when they are so far from what was remembered before.
+const PICTURE_SPACING: Duration = Duration::from_millis(400);
+/// A picture that comes later than this after the one before does not follow it.
+const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// The time over which the rate is measured.
 const RATE_WINDOW: Duration = Duration::from_secs(5);
 
@@ -56,17 +60,42 @@ impl Default for Limits {
     }
 }
 
-/// A place at which a reader can begin.
+/// When a picture is decoded, as the stream has it, and when it was read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Moment {
+    /// When it is decoded.
+    pub decoded: Option<Ticks>,
+    /// When it was read.
+    pub at: Duration,
+}
+
+impl Moment {
+    /// How long it is since an earlier one; none if that is not earlier. Streams without times are measured by their
+    /// arrival.
+    pub fn since(self, earlier: Self) -> Option<Duration> {
+        match self.decoded.zip(earlier.decoded) {
+            Some((this, that)) => {
+                let ticks = u64::try_from(this.since(that)).ok()?;
+                Some(Duration::from_millis(ticks * 1_000 / CLOCK_HZ))
+            }
+            None => self.at.checked_sub(earlier.at),
+        }
+    }
+}
+
+/// A place at which a picture begins; if that is a keyframe, a reader can begin there.
 #[derive(Clone, Debug)]
 pub struct Join {
     /// Its number, counted in packets since the ring was made.
     pub place: u64,
-    /// When its picture is decoded.
-    pub decoded: Option<Ticks>,
-    /// When it was read.
-    pub at: Duration,
-    /// How often the stream has been broken off and spliced before it.
-    pub breaks: u64,
+    /// When its picture is decoded, and when it was read.
+    pub moment: Moment,
+    /// A decoder can begin here.
+    pub key: bool,
+    /// The picture before it, if this one does not follow it: the stream was spliced, or its clock leaps.
+    pub broken_off: Option<Moment>,
+    /// How often the stream has been spliced before it.
+    breaks: u64,
     tables: Arc<[Raw]>,
     /// The counters that went before.
     counters: Arc<[(Pid, u8)]>,
@@ -100,6 +129,8 @@ pub struct Ring {
     /// As they were when the newest picture began.
     counters_before: Arc<[(Pid, u8)]>,
     breaks: u64,
+    /// The newest picture, and how often the stream had been spliced before it.
+    picture: Option<(Moment, u64)>,
     joins: VecDeque<Join>,
     /// The number of the first packet that is not published.
     published: u64,
@@ -120,6 +151,7 @@ impl Ring {
             counters: BTreeMap::new(),
             counters_before: Arc::new([]),
             breaks: 0,
+            picture: None,
             joins: VecDeque::new(),
             published: 0,
             newest: None,
@@ -178,8 +210,19 @@ impl Ring {
 
     /// The places at which a reader can begin now, oldest first.
     pub fn joins(&self) -> impl DoubleEndedIterator<Item = &Join> {
+        self.pictures().filter(|join| join.key)
+    }
+
+    /// The same, and among them places at which other pictures begin: so many that none is far from the next, and
+    /// each that does not follow the picture before it.
+    pub fn pictures(&self) -> impl DoubleEndedIterator<Item = &Join> {
         let oldest = self.oldest();
         self.joins.iter().filter(move |join| (oldest..self.published).contains(&join.place))
+    }
+
+    /// The newest picture.
+    pub fn newest_picture(&self) -> Option<Moment> {
+        self.picture.map(|(moment, _)| moment)
     }
 
     /// The packets of a range, without copying them; nothing if not all of them are there.
@@ -205,8 +248,9 @@ impl Ring {
         {
             self.tables = tables::packets(pat, pmt).into();
         }
-        if found.began.is_some() {
+        if let Some(decoded) = found.began {
             self.counters_before = self.counters.iter().map(|(pid, counter)| (*pid, *counter)).collect();
+            self.note_picture(place, Moment { decoded, at: now });
         }
         if packet.pid() == Pid::PAT && packet.discontinuity() {
             self.breaks += 1;
@@ -216,24 +260,44 @@ impl Ring {
         {
             self.counters.insert(packet.pid(), packet.continuity());
         }
-        if let Some(keyframe) = found.keyframe {
-            self.remember(now, keyframe);
+        if let Some(Keyframe { place, decoded }) = found.keyframe {
+            self.note_keyframe(place, Moment { decoded, at: now });
         }
     }
 
-    fn remember(&mut self, now: Duration, Keyframe { place, decoded }: Keyframe) {
-        let close = self.joins.back().is_some_and(|last| {
-            let apart = decoded.zip(last.decoded).map(|(this, that)| this.since(that));
-            last.breaks == self.breaks && apart.is_some_and(|apart| (0..JOIN_SPACING_TICKS).contains(&apart))
+    fn note_picture(&mut self, place: u64, moment: Moment) {
+        let before = self.picture.replace((moment, self.breaks));
+        let follows = |(before, breaks): &(Moment, u64)| {
+            *breaks == self.breaks && moment.since(*before).is_some_and(|pause| pause <= PAUSE_MAX)
+        };
+        let broken_off = before.filter(|before| !follows(before)).map(|(before, _)| before);
+        let near = |last: &Join| moment.since(last.moment).is_some_and(|apart| apart < PICTURE_SPACING);
+        if broken_off.is_some() || !self.joins.back().is_some_and(near) {
+            self.remember(place, moment, false, broken_off);
+        }
+    }
+
+    fn note_keyframe(&mut self, place: u64, moment: Moment) {
+        let close = self.joins.iter().rfind(|join| join.key).is_some_and(|last| {
+            let known = moment.decoded.is_some() && last.moment.decoded.is_some();
+            let near = moment.since(last.moment).is_some_and(|apart| apart < JOIN_SPACING);
+            last.breaks == self.breaks && known && near
         });
         if close {
             return;
         }
+        match self.joins.back_mut().filter(|last| last.place == place) {
+            Some(same) => same.key = true,
+            None => self.remember(place, moment, true, None),
+        }
+    }
+
+    fn remember(&mut self, place: u64, moment: Moment, key: bool, broken_off: Option<Moment>) {
         if self.joins.len() >= JOINS_MAX {
             self.joins.pop_front();
         }
-        let (tables, counters) = (self.tables.clone(), self.counters_before.clone());
-        self.joins.push_back(Join { place, decoded, at: now, breaks: self.breaks, tables, counters });
+        let (tables, counters, breaks) = (self.tables.clone(), self.counters_before.clone(), self.breaks);
+        self.joins.push_back(Join { place, moment, key, broken_off, breaks, tables, counters });
     }
 
     fn publish(&mut self, now: Duration) -> bool {
@@ -252,7 +316,8 @@ impl Ring {
 
     /// Drops what is too old or too much. Who joins now still finds a keyframe, if the bytes allow it.
     fn forget(&mut self, now: Duration) {
-        let needed = self.joins.back().map_or(self.published, |join| join.place);
+        let newest = self.joins.iter().rfind(|join| join.key);
+        let needed = newest.map_or(self.published, |join| join.place);
         while let Some(oldest) = self.blocks.front() {
             let old = now.saturating_sub(oldest.at) > self.limits.age && oldest.end() <= needed;
             // The newest block stays whatever the limits are: else nothing could be read.

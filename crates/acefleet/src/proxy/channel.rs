@@ -284,7 +284,7 @@ impl Channel {
         let viewers = seats.iter().map(|seat| seat.view(self.tape.lag(&seat.place()).time)).collect();
         let now = self.tape.now();
         let ring = self.tape.ring();
-        let oldest = ring.joins().next().map(|join| now.saturating_sub(join.at)).unwrap_or_default();
+        let oldest = ring.joins().next().map(|join| now.saturating_sub(join.moment.at)).unwrap_or_default();
         let (bits_per_s, buffer) = (ring.bits_per_s(now), (oldest, ring.kept()));
         drop(ring);
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);

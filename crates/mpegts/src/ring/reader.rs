@@ -39,7 +39,7 @@ impl Ring {
     /// A reader that begins at the newest keyframe that is at least this old, or else at the oldest there is. None
     /// while there is no keyframe. To begin a little behind spares a player from running dry.
     pub fn join(&self, now: Duration, behind: Duration) -> Option<Reader> {
-        let old_enough = |join: &&Join| now.saturating_sub(join.at) >= behind;
+        let old_enough = |join: &&Join| now.saturating_sub(join.moment.at) >= behind;
         let join = self.joins().rev().find(old_enough).or_else(|| self.joins().next())?;
         Some(Reader { next: join.place, head: Some(join.head(false)) })
     }

@@ -3,7 +3,8 @@
 use mpegts::hls::{Segmenter, Settings};
 use mpegts::packet::Adaptation;
 use mpegts::ring::Limits;
-use mpegts::{Ring, SourceId, Splice};
+use mpegts::{Packet, Pid, Ring, SourceId, Splice};
+use testbed::stream::{PACKET, VIDEO_PID};
 
 use crate::studio::{Viewer, channel, ms, packets, seconds};
 
@@ -11,12 +12,14 @@ struct Studio {
     ring: Ring,
     splice: Splice,
     segmenter: Segmenter,
+    /// What was said of the longest segment.
+    said: Option<f64>,
 }
 
 impl Studio {
     fn new(settings: Settings) -> Self {
         let (ring, splice) = (Ring::new(Limits::default()), Splice::new(Default::default()));
-        Self { ring, splice, segmenter: Segmenter::new(settings) }
+        Self { ring, splice, segmenter: Segmenter::new(settings), said: None }
     }
 
     /// Seconds of a channel, from a source of their own.
@@ -24,15 +27,7 @@ impl Studio {
         let source = SourceId(source);
         self.splice.open(source);
         let channel = channel(key);
-        for tenth in from * 10..to * 10 {
-            let now = ms(tenth * 100);
-            let bytes = seconds(&channel, tenth as f64 / 10.0..(tenth + 1) as f64 / 10.0);
-            self.splice.feed(now, source, &bytes, |packet| {
-                self.ring.push(now, packet);
-            });
-            self.ring.wake(now + ms(40));
-            self.segmenter.follow(&self.ring);
-        }
+        self.feed(source, from, to, |from, to| seconds(&channel, from..to).into());
         let now = ms(to * 1000);
         self.splice.close(now, source, |packet| {
             self.ring.push(now, packet);
@@ -40,9 +35,63 @@ impl Studio {
         self.ring.wake(now + ms(40));
     }
 
+    /// A source goes on with what it has for these seconds.
+    fn feed(&mut self, source: SourceId, from: u64, to: u64, bytes: impl Fn(f64, f64) -> Vec<u8>) {
+        for tenth in from * 10..to * 10 {
+            let now = ms(tenth * 100);
+            let bytes = bytes(tenth as f64 / 10.0, (tenth + 1) as f64 / 10.0);
+            self.splice.feed(now, source, &bytes, |packet| {
+                self.ring.push(now, packet);
+            });
+            self.ring.wake(now + ms(40));
+            if self.segmenter.follow(&self.ring) {
+                self.keeps_its_word();
+            }
+        }
+    }
+
+    /// No segment that is named is longer than was ever said, and enough of them are named.
+    fn keeps_its_word(&mut self) {
+        let playlist = self.playlist();
+        let said = number(&playlist, "#EXT-X-TARGETDURATION:").expect("it is said");
+        assert_eq!(*self.said.get_or_insert(said), said, "{playlist}");
+        let durations: Vec<_> = playlist.lines().filter_map(|line| number(line, "#EXTINF:")).collect();
+        assert!(durations.iter().all(|duration| duration.round() <= said), "{playlist}");
+        let slides = number(&playlist, "#EXT-X-MEDIA-SEQUENCE:").is_some_and(|first| first > 0.0);
+        assert!(!slides || durations.iter().sum::<f64>() >= 3.0 * said, "{playlist}");
+    }
+
     fn playlist(&self) -> String {
         self.segmenter.playlist(|number| format!("{number}.ts")).expect("there are segments")
     }
+}
+
+/// The number behind this word, up to a comma or the end of its line.
+fn number(text: &str, word: &str) -> Option<f64> {
+    let (_, rest) = text.split_once(word)?;
+    rest.split([',', '\n']).next()?.parse().ok()
+}
+
+/// The same stream without marks that a decoder can begin, but in the first of so many seconds.
+fn with_keyframes_every(period: u64, from: f64, mut bytes: Vec<u8>) -> Vec<u8> {
+    if (from as u64).is_multiple_of(period) {
+        return bytes;
+    }
+    for raw in bytes.chunks_mut(PACKET) {
+        let packet = Packet::new(raw).expect("a packet");
+        if packet.pid() != Pid::new(VIDEO_PID) || !packet.begins() {
+            continue;
+        }
+        if packet.adaptation().is_some_and(Adaptation::random_access) {
+            raw[5] &= !0x40;
+        }
+        for at in 4..PACKET - 4 {
+            if raw[at..at + 3] == [0, 0, 1] && matches!(raw[at + 3] & 0x1f, 5 | 7) {
+                raw[at + 3] = 0x41;
+            }
+        }
+    }
+    bytes
 }
 
 #[test]
@@ -70,7 +119,7 @@ fn the_playlist_slides_and_keeps_its_numbers() {
     studio.play(1, "window", 0, 13);
     assert_eq!(
         studio.playlist(),
-        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-TARGETDURATION:2\n\
+        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n\
          #EXT-X-MEDIA-SEQUENCE:3\n#EXT-X-DISCONTINUITY-SEQUENCE:0\n\
          #EXTINF:2.000,\n3.ts\n#EXTINF:2.000,\n4.ts\n#EXTINF:2.000,\n5.ts\n"
     );
@@ -79,17 +128,87 @@ fn the_playlist_slides_and_keeps_its_numbers() {
 
 #[test]
 fn a_splice_cuts_the_segment_and_is_said_and_counted_when_it_has_gone_by() {
-    let mut studio = Studio::new(Settings { window: 2, behind: 0, ..Settings::default() });
+    let mut studio = Studio::new(Settings { window: 3, behind: 0, ..Settings::default() });
     studio.play(1, "before", 0, 5);
     studio.play(2, "after", 5, 9);
     let playlist = studio.playlist();
     assert!(playlist.contains("#EXT-X-DISCONTINUITY-SEQUENCE:0\n"), "{playlist}");
     assert_eq!(playlist.matches("#EXT-X-DISCONTINUITY\n").count(), 1, "{playlist}");
     studio.play(3, "after", 9, 10);
-    studio.play(4, "elsewhere", 10, 17);
+    studio.play(4, "elsewhere", 10, 19);
     let playlist = studio.playlist();
     assert!(playlist.contains("#EXT-X-DISCONTINUITY-SEQUENCE:3\n"), "{playlist}");
     assert_eq!(playlist.matches("#EXT-X-DISCONTINUITY\n").count(), 0, "{playlist}");
+}
+
+#[test]
+fn a_silence_is_no_part_of_any_segment() {
+    for key_after in ["silence", "elsewhere"] {
+        let mut studio = Studio::new(Settings::default());
+        studio.play(1, "silence", 0, 5);
+        studio.play(2, key_after, 35, 49);
+        let playlist = studio.playlist();
+        assert!(playlist.contains("TARGETDURATION:2\n"), "{playlist}");
+        // What was there before it ends where it ended.
+        let cut = studio.segmenter.segment(2).expect("it is kept");
+        assert!((ms(900)..=ms(1_100)).contains(&cut.duration), "{:?}", cut.duration);
+        assert!(studio.segmenter.segment(3).is_some_and(|next| next.discontinuity));
+    }
+}
+
+#[test]
+fn a_source_that_leaps_ahead_is_cut_there_and_goes_on_at_a_keyframe() {
+    let mut studio = Studio::new(Settings::default());
+    let (source, channel) = (SourceId(1), channel("leap"));
+    studio.splice.open(source);
+    studio.feed(source, 0, 5, |from, to| seconds(&channel, from..to).into());
+    studio.feed(source, 5, 19, |from, to| seconds(&channel, from + 30.5..to + 30.5).into());
+    let (before, after) = (studio.segmenter.segment(2), studio.segmenter.segment(3));
+    assert!(before.is_some_and(|before| before.duration <= ms(1_100)), "{before:?}");
+    let after = after.expect("it is kept");
+    assert!(after.discontinuity);
+    let picture = packets(&after.parts.concat())
+        .nth(4)
+        .and_then(|packet| packet.adaptation().map(Adaptation::random_access));
+    assert_eq!(picture, Some(true));
+}
+
+#[test]
+fn keyframes_that_come_too_late_for_what_was_said_are_not_waited_for() {
+    let mut studio = Studio::new(Settings::default());
+    let (source, channel) = (SourceId(1), channel("late"));
+    let play = |period: u64| {
+        let channel = &channel;
+        move |from: f64, to: f64| with_keyframes_every(period, from, seconds(channel, from..to).into())
+    };
+    studio.splice.open(source);
+    studio.feed(source, 0, 7, play(1));
+    studio.feed(source, 7, 28, play(3));
+    let playlist = studio.playlist();
+    assert!(playlist.contains("TARGETDURATION:2\n") && !playlist.contains("DISCONTINUITY\n"), "{playlist}");
+    let mut viewer = Viewer::default();
+    let kept: Vec<_> = (0..100).filter_map(|number| studio.segmenter.segment(number)).collect();
+    kept.iter().for_each(|segment| viewer.take(&segment.parts.concat()));
+    viewer.saw_everything();
+    // Where there is a keyframe a segment begins with it all the same.
+    let keys = kept.iter().filter(|segment| {
+        let bytes = segment.parts.concat();
+        packets(&bytes).nth(4).and_then(|packet| packet.adaptation()).is_some_and(Adaptation::random_access)
+    });
+    assert_eq!((kept.len(), keys.count()), (13, 7));
+}
+
+#[test]
+fn keyframes_that_are_far_apart_from_the_beginning_make_long_segments_up_to_a_bound() {
+    for (period, said) in [(4, 4.0), (60, 10.0)] {
+        let mut studio = Studio::new(Settings::default());
+        let (source, channel) = (SourceId(1), channel("far"));
+        studio.splice.open(source);
+        studio.feed(source, 0, 58, |from, to| {
+            with_keyframes_every(period, from, seconds(&channel, from..to).into())
+        });
+        assert_eq!(studio.said, Some(said), "{}", studio.playlist());
+    }
 }
 
 #[test]
@@ -116,8 +235,8 @@ fn who_comes_to_hls_late_finds_what_the_ring_still_has() {
 
 #[test]
 fn segments_are_bounded_in_bytes_too() {
-    let limit = 400_000;
+    let limit = 1_500_000;
     let mut studio = Studio::new(Settings { window: 100, bytes: limit, ..Settings::default() });
-    studio.play(1, "bytes", 0, 20);
+    studio.play(1, "bytes", 0, 40);
     assert!(studio.segmenter.kept() <= limit, "{}", studio.segmenter.kept());
 }

@@ -3,7 +3,7 @@
 //! Each law takes bytes that mean anything, and panics if it is broken.
 
 use super::broadcast::{Broadcast, PACKETS_PER_S};
-use super::witness::Witness;
+use super::witness::{Listener, Witness};
 use mpegts::framer::LOCK_PACKETS;
 use mpegts::hls::Segmenter;
 use mpegts::packet::{PACKET, SYNC};
@@ -56,6 +56,7 @@ struct Stage {
     splice: Splice,
     ring: Ring,
     segmenter: Segmenter,
+    listener: Listener,
     output: Witness,
     reader: Option<(Reader, Witness)>,
     /// Where each of two sources of each broadcast is.
@@ -71,6 +72,7 @@ impl Stage {
             splice: Splice::new(settings),
             ring: Ring::new(limits),
             segmenter: Segmenter::new(Default::default()),
+            listener: Listener::default(),
             output: Witness::default(),
             reader: None,
             places: [0, PACKETS_PER_S / 2, 0, 3 * PACKETS_PER_S],
@@ -133,7 +135,10 @@ impl Stage {
 
     fn look(&mut self) {
         self.ring.wake(self.now);
-        self.segmenter.follow(&self.ring);
+        if self.segmenter.follow(&self.ring) {
+            let playlist = self.segmenter.playlist(|number| number).expect("there are segments");
+            self.listener.read(&playlist).unwrap_or_else(|what| panic!("{what}"));
+        }
         assert!(self.splice.held() <= HOLD_BYTES);
         assert!(self.ring.kept() <= RING_BYTES + BLOCK_BYTES);
         if self.reader.is_none() {

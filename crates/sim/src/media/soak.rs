@@ -6,7 +6,7 @@
 
 use super::broadcast::Broadcast;
 use super::source::{Source, Troubles};
-use super::witness::Witness;
+use super::witness::{Listener, Witness};
 use control::rng::Rng;
 use mpegts::hls::{self, Segmenter};
 use mpegts::packet::PACKET;
@@ -72,6 +72,7 @@ struct Channel {
     /// When something went out last.
     sent: Duration,
     segment: u64,
+    listener: Listener,
     report: Report,
 }
 
@@ -106,6 +107,7 @@ impl Channel {
             output: Witness::of_broadcasts(),
             sent: Duration::ZERO,
             segment: 0,
+            listener: Listener::default(),
             report: Report::default(),
         }
     }
@@ -206,10 +208,8 @@ impl Channel {
                 return Err(format!("segment {} does not begin with tables and a picture", segment.number));
             }
         }
-        if self.segmenter.playlist(|number| number).is_none() {
-            return Err("segment: there are segments and no playlist".into());
-        }
-        Ok(())
+        let playlist = self.segmenter.playlist(|number| number);
+        self.listener.read(&playlist.ok_or("segment: there are segments and no playlist")?)
     }
 
     fn watch(&mut self) -> Result<(), String> {

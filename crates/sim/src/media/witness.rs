@@ -11,6 +11,38 @@ const PACKET: usize = 188;
 /// Filling.
 const NULL: u16 = 0x1fff;
 
+/// What a player relies on in the playlists of a live channel, read as a player reads them.
+#[derive(Clone, Debug, Default)]
+pub struct Listener {
+    longest: Option<u64>,
+    first: u64,
+}
+
+impl Listener {
+    /// Reads the next playlist; what is wrong with it, if anything is.
+    pub fn read(&mut self, playlist: &str) -> Result<(), String> {
+        let numbers = |word| {
+            playlist
+                .lines()
+                .filter_map(move |line| line.strip_prefix(word)?.trim_end_matches(',').parse::<f64>().ok())
+        };
+        let whole = |word| numbers(word).next().map(|number| number as u64);
+        let longest = whole("#EXT-X-TARGETDURATION:").ok_or("playlist: no target duration")?;
+        if *self.longest.get_or_insert(longest) != longest {
+            return Err(format!("playlist: the target duration was {:?}, and is {longest}", self.longest));
+        }
+        let first = whole("#EXT-X-MEDIA-SEQUENCE:").ok_or("playlist: no number of its first segment")?;
+        if first < self.first {
+            return Err(format!("playlist: it began with segment {}, and does with {first}", self.first));
+        }
+        self.first = first;
+        match numbers("#EXTINF:").find(|duration| duration.round() as u64 > longest) {
+            Some(duration) => Err(format!("playlist: {duration} s in one of at most {longest}")),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Who watches.
 #[derive(Clone, Debug, Default)]
 pub struct Witness {
