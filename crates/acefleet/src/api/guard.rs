@@ -1,8 +1,8 @@
 //! What surrounds every route: a time limit, a panic that stays where it is, headers, and a count; and
 //! browsers on other people's pages change nothing.
 
-use super::Api;
 use super::error::Problem;
+use super::{Api, Chosen};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -19,17 +19,20 @@ pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// How requests to paths that are none of ours are counted: their paths are anything.
 const UNKNOWN_ROUTE: &str = "unknown";
 
+/// Names below these nobody can own whom the whole world asks, nor names without any dot.
+const PRIVATE_TOPS: [&str; 6] = ["localhost", "local", "lan", "home", "internal", "localdomain"];
+const PRIVATE_ZONE: &str = ".home.arpa";
+
 /// Surrounds a route.
 pub(super) async fn guard(State(api): State<Api>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let elsewhere = changes(request.method()) && is_elsewhere(request.headers(), &api.chosen().cors_origins);
+    let kept_out = if changes(request.method()) { keeps_out(request.headers(), api.chosen()) } else { None };
     let answering = async {
-        if elsewhere {
-            let message = "pages of other origins may change nothing, unless CORS_ORIGINS names theirs";
-            return Problem::new(StatusCode::FORBIDDEN, message).into_response();
+        match kept_out {
+            Some(message) => Problem::new(StatusCode::FORBIDDEN, message).into_response(),
+            None => next.run(request).await,
         }
-        next.run(request).await
     };
     let answering = AssertUnwindSafe(answering).catch_unwind();
     let mut response = match tokio::time::timeout(REQUEST_TIMEOUT, answering).await {
@@ -59,17 +62,69 @@ fn changes(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
-/// Whether a browser sends this for a page of another origin than ours and those that are allowed. A page
-/// needs no permission to send, only to read what comes back; programs that are no browsers name no origin.
-fn is_elsewhere(headers: &HeaderMap, allowed: &[String]) -> bool {
+/// Why a page may change nothing here, if a browser sends this for one that may not. A page needs no permission to send,
+/// only to read what comes back; programs that are no browsers name no origin.
+fn keeps_out(headers: &HeaderMap, chosen: &Chosen) -> Option<&'static str> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let Some(origin) = text(ORIGIN.as_str()) else { return false };
-    if allowed.iter().any(|known| known == "*" || known == origin) {
-        return false;
+    let origin = text(ORIGIN.as_str())?;
+    if chosen.cors_origins.iter().any(|known| known == "*" || known == origin) {
+        return None;
     }
     // Behind a proxy the host may be another one than the page's; the browser knows.
-    match text("sec-fetch-site") {
-        Some(site) => !matches!(site, "same-origin" | "none"),
-        None => origin.split_once("://").map(|(_, host)| host) != text(HOST.as_str()),
+    let is_ours = match text("sec-fetch-site") {
+        Some(site) => matches!(site, "same-origin" | "none"),
+        None => origin.split_once("://").map(|(_, host)| host) == text(HOST.as_str()),
+    };
+    if !is_ours {
+        return Some("pages of other origins may change nothing, unless CORS_ORIGINS names theirs");
+    }
+    // With a key, the page has to know that.
+    (chosen.key.is_none() && may_be_borrowed(origin, chosen.base_url.as_deref())).then_some(
+        "anybody may point a name like this page's here, so it may change nothing, unless CORS_ORIGINS names its \
+         origin or API_KEY is set",
+    )
+}
+
+/// Whether the name by which a page was reached may be somebody else's, who had it lead here after his page was loaded:
+/// for the browser that page and acefleet are one. What a request says of proxies before it proves nothing, because a
+/// page can say that, too.
+fn may_be_borrowed(origin: &str, base_url: Option<&str>) -> bool {
+    let host = |text: &str| Some(url::Url::parse(text).ok()?.host()?.to_owned());
+    // Whoever lends his name has no certificate for what is here, nor is there one for what is his.
+    if origin.starts_with("https://") {
+        return false;
+    }
+    let Some(url::Host::Domain(name)) = host(origin) else { return false };
+    let name = name.trim_end_matches('.');
+    let top = name.rsplit_once('.').map(|(_, top)| top);
+    let is_private = top.is_none_or(|top| PRIVATE_TOPS.contains(&top)) || name.ends_with(PRIVATE_ZONE);
+    let is_chosen = base_url.and_then(host) == host(origin);
+    !is_private && !is_chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_nobody_else_can_own_are_not_borrowed() {
+        for origin in [
+            "http://192.168.1.4:8000",
+            "http://[::1]:8000",
+            "http://localhost:8000",
+            "http://nas:8000",
+            "http://nas.local",
+            "http://tv.home.arpa",
+            "https://tv.example.org",
+            "null",
+        ] {
+            assert!(!may_be_borrowed(origin, None), "{origin}");
+        }
+        for origin in
+            ["http://evil.example.org:8000", "http://localhost.example.org", "http://10.0.0.1.example.org."]
+        {
+            assert!(may_be_borrowed(origin, None), "{origin}");
+        }
+        assert!(!may_be_borrowed("http://tv.example.org:8000", Some("http://tv.example.org:8000/ace")));
     }
 }

@@ -4,6 +4,7 @@
 //! body. Which engine plays it is nobody's business here.
 
 use super::Api;
+use super::auth;
 use super::error::{Failure, Problem};
 use super::extract::QUERY_MAX_BYTES;
 use super::read::cut;
@@ -109,29 +110,36 @@ pub(super) async fn get_watch_status(
     let query = query.unwrap_or_default();
     let nothing = WatchStatus { streams: None, clients: None, stream_id: None, stat_url: None };
     if query.is_empty() {
-        let streams = Some(api.parts.proxy.channels().len());
+        let streams = Some(api.parts.proxy.count());
         return Ok(axum::Json(WatchStatus { streams, ..nothing }));
     }
     let content = wanted(&query)?;
-    let Some(channel) = api.parts.proxy.channel(&content) else {
+    let Some((clients, source)) = api.parts.proxy.glance(&content) else {
         return Err(Problem::not_found(format!("nobody watches '{}'", cut(&content.key))));
     };
-    let stat_url = channel.session.map(|(_, source)| {
-        format!("http://{}:{}{}", source.whom.container, source.whom.port, source.stat_path)
-    });
+    let stat_url = source
+        .map(|source| format!("http://{}:{}{}", source.whom.container, source.whom.port, source.stat_path));
     Ok(axum::Json(WatchStatus {
-        clients: Some(channel.viewers.len()),
+        clients: Some(clients),
         stream_id: Some(content.key.to_string()),
         stat_url: Some(stat_url.unwrap_or_default()),
         ..nothing
     }))
 }
 
-/// Every channel that the proxy shows, and who watches it.
+/// Every channel that the proxy shows, and who watches it. Where viewers come from is told only to who shows the key, if
+/// there is one.
 #[utoipa::path(get, path = "/channels", tag = "watching", responses((status = 200, body = Vec<ChannelState>)))]
-pub(super) async fn get_channels(State(api): State<Api>) -> axum::Json<Vec<ChannelState>> {
+pub(super) async fn get_channels(
+    State(api): State<Api>,
+    headers: HeaderMap,
+) -> axum::Json<Vec<ChannelState>> {
     let picture = api.picture();
-    let channels = api.parts.proxy.channels();
+    let admitted = auth::check(&headers, &[api.chosen().key.as_ref()]).is_ok();
+    let mut channels = api.parts.proxy.channels();
+    if !admitted {
+        channels.iter_mut().flat_map(|view| &mut view.viewers).for_each(|viewer| viewer.client = None);
+    }
     axum::Json(channels.iter().map(|view| channel(view, &picture.snapshot)).collect())
 }
 

@@ -12,7 +12,8 @@ use control::ids::ViewerId;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-/// Sessions that were opened and that nobody has been routed to: the core may have changed its mind meanwhile.
+/// Sessions that are open: one for each of the most channels that may be chosen, and one that it moves to. The core
+/// releases what it has opened; should it fail to, the oldest are forgotten.
 const SESSIONS_KEPT: usize = 2_000;
 /// Contents of which it is remembered which infohash they have.
 const HASHES_KEPT: usize = 4_000;
@@ -28,6 +29,7 @@ pub(super) struct Book {
     channels: BTreeMap<Content, Arc<Channel>>,
     viewers: BTreeMap<ViewerId, Viewer>,
     listed: Sources,
+    /// Where the sessions are read that are open.
     sources: BTreeMap<SessionRef, Arc<Source>>,
     hashes: BTreeMap<Content, Arc<str>>,
     hashes_in_order: VecDeque<Content>,
@@ -145,6 +147,7 @@ impl Book {
             return self.news.came(viewer, next, sees);
         }
         if let Some(Viewer { channel, seat, .. }) = self.viewers.remove(&viewer) {
+            self.meters.refused(refusal.because.word());
             seat.end(Ending::Refused(refusal));
             channel.unseat(viewer);
             self.meters.viewers.dec();
@@ -250,7 +253,9 @@ impl Book {
             self.viewers.iter().filter(|(_, viewer)| watch(viewer)).map(|(id, _)| *id).collect();
         for id in cut {
             if let Some(viewer) = self.viewers.get(&id) {
-                viewer.seat.end(Ending::Refused(Refusal::mistake()));
+                let refusal = Refusal::mistake();
+                self.meters.refused(refusal.because.word());
+                viewer.seat.end(Ending::Refused(refusal));
             }
             self.leave(id);
         }
@@ -263,6 +268,11 @@ impl Book {
             self.listed.ended(channel.content());
             self.meters.channels.dec();
         }
+    }
+
+    /// How many channels there are.
+    pub(super) fn count(&self) -> usize {
+        self.channels.len()
     }
 
     /// Every channel, in the order in which they began.

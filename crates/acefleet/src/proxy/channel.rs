@@ -87,7 +87,7 @@ pub(super) struct Channel {
     orders: Mutex<Orders>,
     ordered: Notify,
     shown: Mutex<Shown>,
-    /// Segments, while somebody fetches them. Locked after the ring, never before it.
+    /// Segments, while somebody fetches them. Locked after the ring and before the seats.
     segments: Mutex<Option<Segmenter>>,
     /// How long they are.
     segment: Duration,
@@ -234,6 +234,20 @@ impl Channel {
         lock(&self.segments).get_or_insert_with(|| Segmenter::new(settings)).follow(&ring);
     }
 
+    /// Segments that nobody fetches are not cut any more. Whoever comes says that he fetches before he has them cut, so
+    /// either he is seen here or he finds that there are none.
+    pub(super) fn spare_segments(&self) {
+        let mut segments = lock(&self.segments);
+        if !lock(&self.seats).values().any(|seat| seat.is_fetching()) {
+            *segments = None;
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn cuts_segments(&self) -> bool {
+        lock(&self.segments).is_some()
+    }
+
     /// The list of segments, once there is one.
     pub(super) fn playlist(&self) -> Option<String> {
         lock(&self.segments).as_ref()?.playlist(|number| format!("{number}.ts"))
@@ -276,6 +290,12 @@ impl Channel {
         self.ordered.notify_one();
     }
 
+    /// How many watch it, and what they are shown.
+    pub(super) fn glance(&self) -> (usize, Option<Arc<Source>>) {
+        let source = lock(&self.shown).session.as_ref().map(|(_, source)| source.clone());
+        (lock(&self.seats).len(), source)
+    }
+
     pub(super) fn view(&self) -> ChannelView {
         let shown = lock(&self.shown);
         let (phase, session) = (shown.phase, shown.session.clone());
@@ -315,6 +335,8 @@ struct Reading {
     pieces: Pieces,
     /// When something of it was last shown; before that, when it was begun.
     heard_at: Instant,
+    /// After so long without anything it is silent: sooner as long as it has never paused so long and gone on.
+    patience: Duration,
     /// The core has been told that it is silent.
     told_silent: bool,
 }
@@ -339,6 +361,8 @@ struct Task {
     /// They have not been given anything since it moved.
     has_moved: bool,
     looked_at: Instant,
+    /// The file that viewers read who come now.
+    file: Option<SessionRef>,
     unwatched_since: Option<Instant>,
 }
 
@@ -364,6 +388,7 @@ impl Task {
             flowed_at: now,
             has_moved: false,
             looked_at: now,
+            file: None,
             unwatched_since: None,
         }
     }
@@ -426,7 +451,8 @@ impl Task {
         let id = SourceId(self.readings);
         self.splice.open(id);
         let pieces = session::read(self.proxy.ways.clone(), source.clone());
-        Reading { id, session, source, pieces, heard_at: Instant::now(), told_silent: false }
+        let patience = self.proxy.chosen.stall / 2;
+        Reading { id, session, source, pieces, heard_at: Instant::now(), patience, told_silent: false }
     }
 
     /// Something has come of a session, or its end.
@@ -442,6 +468,7 @@ impl Task {
                 if let Some(current) = self.current.as_mut().filter(|current| flowed && current.id == id) {
                     current.heard_at = Instant::now();
                     if std::mem::take(&mut current.told_silent) {
+                        current.patience = self.proxy.chosen.stall;
                         self.proxy.say(current.session, Word::Spoke);
                     }
                 }
@@ -510,7 +537,7 @@ impl Task {
         }
         self.publish(now);
         if let Some(reading) = &mut self.current {
-            let silent = now - reading.heard_at >= self.proxy.chosen.stall;
+            let silent = now - reading.heard_at >= reading.patience;
             if silent && !std::mem::replace(&mut reading.told_silent, true) {
                 self.proxy.say(reading.session, Word::Silent);
             }
@@ -518,6 +545,7 @@ impl Task {
         if now - self.looked_at >= LOOK_EVERY {
             self.looked_at = now;
             self.look_after_viewers();
+            self.look_after_file();
             self.proxy.playlists.expire(self.proxy.chosen.fetch_idle);
             self.show();
         }
@@ -565,13 +593,22 @@ impl Task {
         let stuck =
             |seat: &&SeatRef| seat.idle() >= patience && self.channel.tape.lag(&seat.place()).bytes > 0;
         let seats: Vec<_> = lock(&self.channel.seats).values().cloned().collect();
-        if !seats.iter().any(|seat| seat.is_fetching()) {
-            *lock(&self.channel.segments) = None;
-        }
+        self.channel.spare_segments();
         for seat in seats.iter().filter(stuck) {
             self.channel.counts.cuts.fetch_add(1, Ordering::Relaxed);
             self.proxy.meters.cuts.inc();
             seat.cut();
+        }
+    }
+
+    /// A file that has moved is delivered by its new session as soon as nobody reads the one before any more: until then
+    /// that is kept, and afterwards it is not needed, although perhaps nobody has come to read the new one.
+    fn look_after_file(&mut self) {
+        let Some((session, _)) = self.channel.file() else { return };
+        let others =
+            lock(&self.channel.seats).values().any(|seat| seat.file().is_some_and(|read| read != session));
+        if !others && self.file.replace(session).is_some_and(|before| before != session) {
+            self.proxy.say(session, Word::Spoke);
         }
     }
 
@@ -596,7 +633,7 @@ impl Task {
         let publish = tape.ring().next_wakeup();
         let spliced = [publish, self.splice.next_wakeup()].into_iter().flatten().map(|at| tape.instant(at));
         let current = self.current.as_ref().filter(|reading| !reading.told_silent);
-        let stalled = current.map(|reading| reading.heard_at + chosen.stall);
+        let stalled = current.map(|reading| reading.heard_at + reading.patience);
         let dumb = self.current.as_ref().filter(|_| self.next.is_some());
         let dumb = dumb.map(|reading| reading.heard_at + DUMB_AFTER).filter(|at| *at > Instant::now());
         let soon = (self.gave_at + chosen.keepalive).min(self.looked_at + LOOK_EVERY);

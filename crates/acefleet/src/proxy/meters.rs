@@ -72,7 +72,7 @@ impl Meters {
         to.register("proxy_cuts", help, self.cuts.clone());
         let help = "Channels whose task was at fault";
         to.register("proxy_broken_channels", help, self.breaks.clone());
-        let help = "Viewers who were not served, by kind of obstacle";
+        let help = "Viewers who were not served, or not any further, by kind of obstacle";
         to.register("proxy_refusals", help, self.refusals.clone());
         let help = "How long viewers waited for the first packet of what they wanted to watch";
         to.register_with_unit("proxy_first_byte", help, Unit::Seconds, self.first_byte.clone());
@@ -82,6 +82,11 @@ impl Meters {
 
     pub(super) fn refused(&self, because: &'static str) {
         self.refusals.get_or_create(&Why { because }).inc();
+    }
+
+    #[cfg(test)]
+    pub(super) fn refusals(&self, because: &'static str) -> u64 {
+        self.refusals.get_or_create(&Why { because }).get()
     }
 
     pub(super) fn waited(&self, time: Duration) {

@@ -130,6 +130,18 @@ impl Proxy {
         Some(channel.view())
     }
 
+    /// How many watch this, by whatever name, and where it is read; nothing if nobody does. Costs the same however many
+    /// they are.
+    pub fn glance(&self, content: &Content) -> Option<(usize, Option<Arc<Source>>)> {
+        let channel = self.book().find(content)?;
+        Some(channel.glance())
+    }
+
+    /// How many channels there are.
+    pub fn count(&self) -> usize {
+        self.book().count()
+    }
+
     fn leave(&self, viewer: ViewerId) {
         self.book().leave(viewer);
         self.untold.notify_one();
@@ -154,13 +166,18 @@ impl Proxy {
 
     /// A channel that nobody watches closes, if that is still so.
     fn close(&self, channel: &Arc<Channel>) -> bool {
-        self.book().close(channel)
+        let closed = self.book().close(channel);
+        if closed {
+            self.playlists.close(channel);
+        }
+        closed
     }
 
     /// A channel's task is at fault: whoever watches it is cut off, and may come again.
     fn abandon(&self, channel: &Arc<Channel>) {
         self.meters.breaks.inc();
         self.book().abandon(channel);
+        self.playlists.close(channel);
         self.untold.notify_one();
     }
 

@@ -1,5 +1,5 @@
 //! What the core has not been told yet. Bounded by what there is: a viewer who has come and gone untold was never
-//! there, and of a session only the last word counts.
+//! there, and of a session the last word counts, and that it has delivered at all.
 
 use super::SessionRef;
 use control::Event;
@@ -23,7 +23,16 @@ pub(super) enum Word {
 pub(super) struct News {
     came: BTreeMap<ViewerId, (Content, bool)>,
     left: BTreeSet<ViewerId>,
-    sessions: BTreeMap<SessionRef, Word>,
+    sessions: BTreeMap<SessionRef, Said>,
+}
+
+/// What is to be told of a session.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    /// It has delivered, which is told before the last word: a session that is silent or has ended is another thing
+    /// when it never has.
+    spoke: bool,
+    last: Word,
 }
 
 impl News {
@@ -53,9 +62,10 @@ impl News {
     }
 
     pub(super) fn of_session(&mut self, session: SessionRef, word: Word) {
-        let before = self.sessions.get(&session);
-        if before != Some(&Word::Broke) {
-            self.sessions.insert(session, word);
+        let said = self.sessions.entry(session).or_insert(Said { spoke: false, last: word });
+        if said.last != Word::Broke {
+            said.last = word;
+            said.spoke |= word == Word::Spoke;
         }
     }
 
@@ -64,14 +74,19 @@ impl News {
         if let Some(viewer) = self.left.pop_first() {
             return Some(Event::ViewerLeft(viewer));
         }
-        while let Some((session, word)) = self.sessions.pop_first() {
-            if session.build == build {
-                return Some(match word {
-                    Word::Spoke => Event::SessionSpoke(session.id),
-                    Word::Silent => Event::SessionSilent(session.id),
-                    Word::Broke => Event::SessionBroke(session.id),
-                });
+        while let Some((session, said)) = self.sessions.pop_first() {
+            if session.build != build {
+                continue;
             }
+            if said.spoke && said.last != Word::Spoke {
+                self.sessions.insert(session, Said { spoke: false, ..said });
+                return Some(Event::SessionSpoke(session.id));
+            }
+            return Some(match said.last {
+                Word::Spoke => Event::SessionSpoke(session.id),
+                Word::Silent => Event::SessionSilent(session.id),
+                Word::Broke => Event::SessionBroke(session.id),
+            });
         }
         let (viewer, (content, sees)) = self.came.pop_first()?;
         Some(Event::ViewerCame { viewer, content, sees })
@@ -125,6 +140,21 @@ mod tests {
         news.of_session(session(2), Word::Spoke);
         let told = [Event::SessionSpoke(SessionId(1)), Event::SessionBroke(SessionId(2))];
         assert_eq!(all(&mut news, 3), told);
+    }
+
+    #[test]
+    fn that_a_session_has_delivered_is_told_whatever_became_of_it() {
+        let mut news = News::default();
+        let session = |id| SessionRef { build: 3, id: SessionId(id) };
+        news.of_session(session(1), Word::Spoke);
+        news.of_session(session(1), Word::Silent);
+        news.of_session(session(2), Word::Spoke);
+        news.of_session(session(2), Word::Broke);
+        news.of_session(session(3), Word::Silent);
+        let [one, two, three] = [1, 2, 3].map(SessionId);
+        let spoke = [Event::SessionSpoke(one), Event::SessionSilent(one)];
+        let broke = [Event::SessionSpoke(two), Event::SessionBroke(two)];
+        assert_eq!(all(&mut news, 3), [&spoke[..], &broke, &[Event::SessionSilent(three)]].concat());
     }
 
     #[test]

@@ -21,8 +21,16 @@ const FIRST_SEGMENT_WAITS: Duration = Duration::from_secs(8);
 /// Everybody who fetches segments, by his token.
 #[derive(Default, Debug)]
 pub(super) struct Playlists {
-    open: Mutex<BTreeMap<String, Arc<Watching>>>,
+    open: Mutex<BTreeMap<String, Arc<Fetcher>>>,
     keys: [RandomState; 2],
+}
+
+/// Somebody who fetches segments.
+#[derive(Debug)]
+struct Fetcher {
+    watching: Watching,
+    /// Held by the one request that waits for a playlist: his seat wakes nobody else.
+    turn: tokio::sync::Mutex<()>,
 }
 
 /// What a playlist shows.
@@ -37,8 +45,13 @@ pub enum Listing {
 }
 
 impl Playlists {
-    fn open(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Watching>>> {
+    fn open(&self) -> MutexGuard<'_, BTreeMap<String, Arc<Fetcher>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.open().is_empty()
     }
 
     /// Nobody guesses it: it is drawn from keys that the system gave.
@@ -48,11 +61,20 @@ impl Playlists {
 
     /// Whoever has fetched nothing for so long has left.
     pub(super) fn expire(&self, idle: Duration) {
+        self.keep(|watching| watching.seat().idle() < idle);
+    }
+
+    /// A channel is over: nobody fetches it any more.
+    pub(super) fn close(&self, channel: &Arc<Channel>) {
+        self.keep(|watching| !Arc::ptr_eq(watching.channel(), channel));
+    }
+
+    fn keep(&self, stays: impl Fn(&Watching) -> bool) {
         let mut gone = Vec::new();
-        self.open().retain(|_, watching| {
-            let stays = watching.seat().idle() < idle;
+        self.open().retain(|_, fetcher| {
+            let stays = stays(&fetcher.watching);
             if !stays {
-                gone.push(watching.clone());
+                gone.push(fetcher.clone());
             }
             stays
         });
@@ -69,39 +91,52 @@ impl Proxy {
         client: Connection,
     ) -> Result<String, Refusal> {
         let watching = self.join(content, client)?.hold_back().await?;
+        let seat = watching.seat().clone();
         // Before they are cut: for nobody they are not.
-        watching.seat().fetches();
+        seat.fetches();
         watching.channel().cut_segments();
-        let token = self.playlists.token(watching.seat().id.0);
-        self.playlists.open().insert(token.clone(), Arc::new(watching));
-        Ok(token)
+        let token = self.playlists.token(seat.id.0);
+        let fetcher = Fetcher { watching, turn: tokio::sync::Mutex::default() };
+        self.playlists.open().insert(token.clone(), Arc::new(fetcher));
+        // His channel may have come to its end meanwhile, and with it who fetched it then.
+        match seat.ending() {
+            Some(Ending::Refused(refusal)) => {
+                let gone = self.playlists.open().remove(&token);
+                drop(gone);
+                Err(refusal.clone())
+            }
+            Some(Ending::Cut) | None => Ok(token),
+        }
     }
 
     /// What a viewer's playlist shows now; the first time that is waited for. Nothing, if nobody has this token.
     pub async fn playlist(&self, token: &str) -> Option<Result<Listing, Refusal>> {
-        let watching = self.fetching(token)?;
-        let (channel, seat) = (watching.channel(), watching.seat());
-        let listed =
-            timeout(FIRST_SEGMENT_WAITS, poll_fn(|context| poll_listed(channel, seat, context))).await;
-        let listed = listed.unwrap_or(Ok(Listing::Nothing));
+        let fetcher = self.fetching(token)?;
+        let (channel, seat) = (fetcher.watching.channel(), fetcher.watching.seat());
+        let listed = async {
+            let _turn = fetcher.turn.lock().await;
+            poll_fn(|context| poll_listed(channel, seat, context)).await
+        };
+        let listed = timeout(FIRST_SEGMENT_WAITS, listed).await.unwrap_or(Ok(Listing::Nothing));
         if listed.is_err() {
-            self.playlists.open().remove(token);
+            let gone = self.playlists.open().remove(token);
+            drop(gone);
         }
         Some(listed)
     }
 
-    /// A segment's parts, if it is kept and somebody has this token.
+    /// A segment's parts, if it is kept and somebody has this token who is served.
     pub fn segment(&self, token: &str, number: u64) -> Option<Vec<Bytes>> {
-        let watching = self.fetching(token)?;
-        let parts = watching.channel().segment(number)?;
-        watching.count_out(parts.iter().map(Bytes::len).sum());
+        let fetcher = self.fetching(token).filter(|fetcher| fetcher.watching.seat().ending().is_none())?;
+        let parts = fetcher.watching.channel().segment(number)?;
+        fetcher.watching.count_out(parts.iter().map(Bytes::len).sum());
         Some(parts)
     }
 
-    fn fetching(&self, token: &str) -> Option<Arc<Watching>> {
-        let watching = self.playlists.open().get(token).cloned()?;
-        watching.seat().took(0);
-        Some(watching)
+    fn fetching(&self, token: &str) -> Option<Arc<Fetcher>> {
+        let fetcher = self.playlists.open().get(token).cloned()?;
+        fetcher.watching.seat().took(0);
+        Some(fetcher)
     }
 }
 

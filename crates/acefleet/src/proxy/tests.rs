@@ -1,5 +1,6 @@
 //! Channels over stand-in engines on real sockets, with a core whose words are written down in the test.
 
+mod segments;
 mod stage;
 
 use super::*;
@@ -94,6 +95,28 @@ async fn an_engine_that_hangs_is_told_as_silent_and_not_waited_for_when_another_
 }
 
 #[tokio::test]
+async fn a_session_that_has_never_paused_is_told_as_silent_sooner_than_one_that_has() {
+    let chosen = ProxySettings { stall: Duration::from_secs(4), ..ProxySettings::default() };
+    let stage = Stage::choosing(1, chosen).await;
+    let viewer = stage.joins(&id(1)).await;
+    let session = stage.plays(0, &id(1)).await;
+    let mut viewer = live(viewer).await;
+    viewer.watch_until_counted(300).await;
+    let mut waits = Vec::new();
+    for _ in 0..2 {
+        stage.forget();
+        let began = tokio::time::Instant::now();
+        stage.engines[0].faults().set(|faults| faults.stall = true);
+        stage.until_told(Event::SessionSilent(session)).await;
+        waits.push(began.elapsed());
+        stage.engines[0].faults().clear();
+        stage.until_told(Event::SessionSpoke(session)).await;
+    }
+    let all = Duration::from_millis(3_900);
+    assert!(waits[0] < all && waits[1] >= all, "{waits:?}");
+}
+
+#[tokio::test]
 async fn an_engine_that_sends_noise_is_told_as_silent() {
     let stage = Stage::with_engines(1).await;
     let viewer = stage.joins(&id(1)).await;
@@ -180,37 +203,6 @@ async fn a_proxy_that_is_switched_off_or_being_stopped_lets_nobody_in() {
     while viewer.next().await.is_ok() {}
     let refusal = stage.proxy.join(&id(1), Connection::default()).expect_err("it is being stopped");
     assert_eq!(refusal.because, Because::Unavailable);
-}
-
-#[tokio::test]
-async fn who_fetches_segments_gets_whole_ones_and_has_left_when_he_fetches_no_more() {
-    let chosen = ProxySettings {
-        commit: Duration::from_millis(200),
-        segment: Duration::from_secs(1),
-        fetch_idle: Duration::from_secs(1),
-        ..ProxySettings::default()
-    };
-    let stage = Stage::choosing(1, chosen).await;
-    let channel = id(1);
-    let (opened, ()) = tokio::join!(stage.proxy.open_playlist(&channel, Connection::default()), async {
-        stage.until_told(Event::ViewerCame { viewer: ViewerId(1), content: id(1), sees: false }).await;
-        stage.plays(0, &id(1)).await;
-    });
-    let token = opened.expect("there is room");
-    let list = match stage.proxy.playlist(&token).await {
-        Some(Ok(Listing::Live(list))) => list,
-        other => panic!("no playlist: {other:?}"),
-    };
-    assert!(list.contains("#EXTINF:1.") && list.contains("\n0.ts\n"), "{list}");
-    let segment = stage.proxy.segment(&token, 0).expect("it is kept").concat();
-    // Tables first: the programme association has PID 0.
-    assert_eq!((segment.len() % 188, segment[0], segment[1] & 0x1f, segment[2]), (0, 0x47, 0, 0));
-    assert_eq!(stage.proxy.segment(&token, 1_000), None);
-    assert_eq!(stage.proxy.segment("nobody", 0), None);
-    stage
-        .until("he has left", |stage| stage.proxy.channel(&id(1)).is_none_or(|it| it.viewers.is_empty()))
-        .await;
-    assert_eq!(stage.proxy.playlist(&token).await, None);
 }
 
 #[tokio::test]
@@ -351,6 +343,50 @@ async fn a_file_is_read_by_each_viewer_with_the_ranges_that_he_wants() {
     assert_eq!(bytes.len(), 1_000);
     drop(whole);
     assert_eq!(stage.engines[0].sessions().len(), 1);
+}
+
+#[tokio::test]
+async fn a_file_that_has_moved_is_told_as_played_there_when_nobody_reads_the_one_before() {
+    let stage = Stage::with_engines(2).await;
+    let film = Content { key: format!("f11e{:036x}", 1).into(), ..id(1) };
+    let (first, second) = (stage.joins(&film).await, stage.joins(&film).await);
+    stage.plays(0, &film).await;
+    let first = first.settle(None).await.expect("it is served");
+    // He has not begun to read, and will read what there is then.
+    stage.until("the file is seen", |stage| stage.proxy.channels()[0].phase == Phase::File).await;
+    let moved = stage.plays(1, &film).await;
+    let spoke = Event::SessionSpoke(moved);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!stage.was_told(&spoke), "somebody reads the one before");
+    drop(first);
+    stage.until_told(spoke).await;
+    drop(second);
+}
+
+#[tokio::test]
+async fn who_is_refused_is_counted_once_whenever_that_is() {
+    let stage = Stage::with_engines(0).await;
+    let early = stage.joins(&id(1)).await;
+    stage.refuses(&id(1), Obstacle::NoSeat);
+    assert!(early.settle(None).await.is_err());
+    let mut late = live(stage.joins(&id(1)).await).await;
+    stage.refuses(&id(1), Obstacle::NoSeat);
+    while late.next().await.is_ok() {}
+    assert_eq!(stage.proxy.meters.refusals("unavailable"), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_many_watch_is_told_without_touching_what_they_watch() {
+    let stage = Stage::with_engines(0).await;
+    let _viewers = [stage.joins(&id(1)).await, stage.joins(&id(1)).await];
+    let channel = stage.proxy.book().find(&id(1)).expect("it is watched");
+    let proxy = stage.proxy.clone();
+    let ring = channel.tape().ring();
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || tell.send((proxy.count(), proxy.glance(&id(1)))));
+    let told = told.recv_timeout(Duration::from_secs(10));
+    drop(ring);
+    assert_eq!(told, Ok((1, Some((2, None)))));
 }
 
 #[tokio::test]

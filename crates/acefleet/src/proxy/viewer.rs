@@ -7,7 +7,7 @@ use super::channel::Channel;
 use super::news::Word;
 use super::session::{self, Source};
 use super::tape::{Place, Taken, Tape};
-use super::{Proxy, SeatRef};
+use super::{Proxy, SeatRef, SessionRef};
 use bytes::Bytes;
 use control::Time;
 use control::ids::ViewerId;
@@ -141,6 +141,8 @@ pub(super) struct Seat {
     shown: AtomicBool,
     /// He fetches segments.
     fetches: AtomicBool,
+    /// He reads a file, from this session.
+    file: OnceLock<SessionRef>,
 }
 
 /// What can be seen of a viewer.
@@ -177,6 +179,7 @@ impl Seat {
             skips: AtomicU64::new(0),
             shown: AtomicBool::new(false),
             fetches: AtomicBool::new(false),
+            file: OnceLock::new(),
         }
     }
 
@@ -209,6 +212,16 @@ impl Seat {
 
     pub(super) fn is_fetching(&self) -> bool {
         self.fetches.load(Ordering::Relaxed)
+    }
+
+    /// The session from which he reads a file.
+    pub(super) fn file(&self) -> Option<SessionRef> {
+        self.file.get().copied()
+    }
+
+    /// He reads a file from this session, to its end.
+    fn reads(&self, session: SessionRef) {
+        let _known = self.file.set(session);
     }
 
     /// He took nothing for too long. His body is not asked any more, so his connection is cut.
@@ -268,7 +281,6 @@ impl Watching {
     fn poll_decided(&self, context: &Context<'_>) -> Poll<Result<(), Refusal>> {
         self.seat.waker.register(context.waker());
         if let Some(Ending::Refused(refusal)) = self.seat.ending.get() {
-            self.proxy.meters.refused(refusal.because.word());
             return Poll::Ready(Err(refusal.clone()));
         }
         if self.channel.has_begun() { Poll::Ready(Ok(())) } else { Poll::Pending }
@@ -335,6 +347,7 @@ impl Joined {
         match watching.channel.file() {
             Some((session, source)) => {
                 let is_part = range.is_some();
+                watching.seat.reads(session);
                 let file = File::open(&watching, &source, range).await;
                 // A file has nobody else who could tell. That there is no such part of it says nothing about the rest.
                 match &file {
@@ -342,6 +355,7 @@ impl Joined {
                     Err(_) if is_part => {}
                     Err(_) => watching.proxy.say(session, Word::Broke),
                 }
+                let file = file.inspect_err(|refusal| watching.proxy.meters.refused(refusal.because.word()));
                 let (status, headers, pieces) = file?;
                 Ok(Showing::File(File { status, headers, watching, pieces }))
             }
@@ -421,6 +435,7 @@ impl Body for Live {
             }
         }
         if let Some((session, source)) = channel.file() {
+            seat.reads(session);
             live.watching.proxy.say(session, Word::Spoke);
             live.file = Some(session::read(live.watching.proxy.ways.clone(), source));
             return live.poll_file(context);

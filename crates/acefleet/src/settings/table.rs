@@ -664,7 +664,8 @@ const PROXY: &[Row] = &[
         |d, n| d.settings.proxy.stall = millis(n),
         "1000",
         "After how long without a byte from an engine it is found out whether the engine, its VPN or the source is \
-         to blame, and the channel is moved if another engine can do better.",
+         to blame, and the channel is moved if another engine can do better. After half of it already, as long as the \
+         engine has not paused for longer than that and gone on by itself.",
     ),
     within(
         "PROXY_BUFFER_S",
@@ -701,7 +702,9 @@ const PROXY: &[Row] = &[
         1..=20,
         |d, n| d.settings.proxy.segment = seconds(n),
         "2",
-        "How long a segment of HLS is at least: it ends at the first full picture after that.",
+        "How long a segment of HLS is at least: it ends at the first full picture after that. How long it is at most \
+         is settled by the first ones, because a playlist may not change that; where full pictures are further apart, \
+         it ends at another one.",
     ),
     within(
         "PROXY_HLS_IDLE_S",

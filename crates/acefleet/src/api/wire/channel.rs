@@ -53,7 +53,7 @@ pub struct ChannelState {
 pub struct ViewerState {
     /// Counted up for as long as acefleet runs.
     pub id: u64,
-    /// Where it comes from.
+    /// Where it comes from; not told without the key, if there is one.
     pub address: Option<String>,
     /// When it came.
     pub since: Moment,

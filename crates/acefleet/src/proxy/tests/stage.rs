@@ -58,10 +58,23 @@ impl Stage {
         joined
     }
 
+    /// A viewer comes who fetches segments, and gets a token.
+    pub(super) async fn fetches(&self, content: &Content) -> String {
+        let token = self.proxy.open_playlist(content, Connection::default()).await.expect("there is room");
+        self.hear();
+        token
+    }
+
     /// The core hears what there is to hear.
     pub(super) fn hear(&self) {
         let mut told = self.told.lock().expect("no test has failed holding it");
         told.extend(std::iter::from_fn(|| self.proxy.next_news()));
+    }
+
+    /// Whether the core has been told this.
+    pub(super) fn was_told(&self, event: &Event) -> bool {
+        self.hear();
+        self.told.lock().expect("no test has failed holding it").contains(event)
     }
 
     /// What the core was told until now does not count.

@@ -6,6 +6,8 @@ use hyper::Method;
 use hyper::header::AUTHORIZATION;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 const KEY: &str = "correct-horse";
 
@@ -156,5 +158,30 @@ fn every_route_is_described_with_every_failure_it_tells() {
                 assert!(answers.iter().any(|status| *status == "401"), "{method} {path}");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn where_viewers_come_from_is_told_only_to_who_shows_the_key() {
+    for (setup, key, told) in [
+        (Setup::with_vpns(&[("gluetun", None)]), None, true),
+        (Setup::with_vpns(&[("gluetun", None)]).with_keys(Some(KEY), None), None, false),
+        (Setup::with_vpns(&[("gluetun", None)]).with_keys(Some(KEY), None), Some("another"), false),
+        (Setup::with_vpns(&[("gluetun", None)]).with_keys(Some(KEY), None), Some(KEY), true),
+    ] {
+        let fleet = setup.start().await;
+        let mut player = TcpStream::connect(fleet.address).await.expect("the server listens");
+        let request = format!("GET /ace/getstream?id={:040x} HTTP/1.1\r\nhost: a\r\n\r\n", 1);
+        player.write_all(request.as_bytes()).await.expect("it is read");
+        let viewer = loop {
+            let got = fleet.send(Method::GET, "/channels", None, key).await;
+            assert_eq!(got.status, 200);
+            if let Some(viewer) = got.json().pointer("/0/viewers/0") {
+                break viewer.clone();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        };
+        let address = told.then(|| player.local_addr().expect("it is connected").to_string());
+        assert_eq!(viewer["address"].as_str(), address.as_deref(), "{key:?}");
     }
 }

@@ -143,3 +143,29 @@ async fn pages_of_others_change_nothing() {
         assert!(told(&ask(headers).await, 403).contains("CORS_ORIGINS"), "{headers:?}");
     }
 }
+
+#[tokio::test]
+async fn a_page_that_borrows_a_name_to_be_taken_for_ours_changes_nothing_without_a_key() {
+    let ask = async |fleet: &Fleet, origin: &str, key: Option<&str>| {
+        let name = HeaderName::from_static;
+        let mut headers =
+            vec![(name("origin"), origin.to_owned()), (name("sec-fetch-site"), "same-origin".to_owned())];
+        // Which a page may say.
+        headers.push((name("x-forwarded-host"), "localhost".to_owned()));
+        headers.extend(key.map(|key| (name("authorization"), format!("Bearer {key}"))));
+        fleet.send_with(Method::POST, "/gc", None, &headers).await
+    };
+    let open = fleet().await;
+    assert!(told(&ask(&open, "http://evil.example:8000", None).await, 403).contains("API_KEY"));
+    for origin in
+        ["http://192.168.1.4:8000", "http://[fd00::1]:8000", "http://nas:8000", "https://tv.example"]
+    {
+        assert_eq!(ask(&open, origin, None).await.status, 200, "{origin}");
+    }
+    let mut setup = Setup::with_vpns(&[("gluetun", None)]);
+    setup.chosen.base_url = Some("http://tv.example:8000".into());
+    assert_eq!(ask(&setup.start().await, "http://tv.example:8000", None).await.status, 200);
+    let locked = Setup::with_vpns(&[("gluetun", None)]).with_keys(Some("key"), None).start().await;
+    assert_eq!(ask(&locked, "http://tv.example:8000", None).await.status, 401);
+    assert_eq!(ask(&locked, "http://tv.example:8000", Some("key")).await.status, 200);
+}
