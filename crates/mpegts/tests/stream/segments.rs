@@ -193,7 +193,7 @@ fn keyframes_that_come_too_late_for_what_was_said_are_not_waited_for() {
     // Where there is a keyframe a segment begins with it all the same.
     let keys = kept.iter().filter(|segment| {
         let bytes = segment.parts.concat();
-        packets(&bytes).nth(4).and_then(|packet| packet.adaptation()).is_some_and(Adaptation::random_access)
+        packets(&bytes).nth(4).and_then(Packet::adaptation).is_some_and(Adaptation::random_access)
     });
     assert_eq!((kept.len(), keys.count()), (13, 7));
 }
