@@ -269,6 +269,22 @@ pub async fn ask(
 #[derive(Debug)]
 pub(crate) struct Hangup<T>(pub(crate) tokio::task::JoinHandle<T>);
 
+impl Hangup<i32> {
+    /// Waits until the program that the task is has ended, and gives its exit code.
+    pub(crate) async fn exit_code(&mut self) -> i32 {
+        // A task that was torn down is a program that was killed.
+        (&mut self.0).await.unwrap_or(137)
+    }
+
+    /// Tears it down unless it has ended, and waits until it is gone with all that it held.
+    pub(crate) async fn kill(&mut self) {
+        if !self.0.is_finished() {
+            self.0.abort();
+            self.exit_code().await;
+        }
+    }
+}
+
 impl<T> Drop for Hangup<T> {
     fn drop(&mut self) {
         self.0.abort();

@@ -178,16 +178,12 @@ impl Gluetun {
 
     /// Waits until it has crashed, and gives its exit code.
     pub async fn ended(&mut self) -> i32 {
-        // A task that was torn down is a program that was killed.
-        (&mut self.task.0).await.unwrap_or(137)
+        self.task.exit_code().await
     }
 
     /// Kills it, and waits until its addresses are free again.
     pub async fn kill(mut self) {
-        if !self.task.0.is_finished() {
-            self.task.0.abort();
-            self.ended().await;
-        }
+        self.task.kill().await;
     }
 }
 
