@@ -1,7 +1,7 @@
 // The connection to the server: everything that pages show comes from here, as it changes.
 // It listens; when the line breaks it says so, keeps the last picture, and tries again until it is back.
-import { request } from "./client";
-import { Reader, type Sent } from "./sse";
+import { hear } from "./line";
+import type { Sent } from "./sse";
 import { OtherVersion, take, type Changed, type World } from "./world";
 import type { Engine, Entry, Status, Stream, Vpn, VpnStatus } from "./types";
 
@@ -10,8 +10,6 @@ export type Line = "connecting" | "live" | "lost" | "foreign";
 
 const RETRY_FIRST_MS = 500;
 const RETRY_LAST_MS = 8_000;
-/** The server says that it is there every 15 s: whoever is silent for longer than twice that is gone. */
-const SILENCE_MAX_MS = 35_000;
 /** Events that come together are shown together. */
 const SHOW_WITHIN_MS = 250;
 const CLOCK_MS = 1_000;
@@ -106,34 +104,11 @@ class Live {
   }
 
   /** Listens until the line breaks. */
-  async #hearOut(isThere: () => void): Promise<void> {
-    const line = new AbortController();
-    const signal = AbortSignal.any([line.signal, this.#stop.signal]);
-    let silence = setTimeout(() => line.abort(), SILENCE_MAX_MS);
-    try {
-      const answer = await request("events/stream", { signal, headers: { accept: "text/event-stream" } }).catch(() => {
-        throw new Error("The server does not answer.");
-      });
-      if (!answer.ok || !answer.body) throw new Error(`The server answered with ${answer.status}.`);
-      if (!answer.headers.get("content-type")?.startsWith("text/event-stream")) {
-        throw new OtherVersion("what answers there is not acefleet, or not one that this panel knows");
-      }
-      const reader = new Reader();
-      const pieces = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-      for (;;) {
-        const { done, value } = await pieces.read().catch(() => {
-          throw new Error(line.signal.aborted ? "The server has gone silent." : "The connection broke.");
-        });
-        if (done) return;
-        clearTimeout(silence);
-        silence = setTimeout(() => line.abort(), SILENCE_MAX_MS);
-        for (const sent of reader.read(value)) this.#take(sent);
-        if (this.#world) isThere();
-      }
-    } finally {
-      clearTimeout(silence);
-      line.abort();
-    }
+  #hearOut(isThere: () => void): Promise<void> {
+    return hear("events/stream", this.#stop.signal, (sent) => {
+      this.#take(sent);
+      if (this.#world) isThere();
+    });
   }
 
   #take(sent: Sent): void {

@@ -101,6 +101,14 @@ impl Changes {
         self.over.cancel();
     }
 
+    /// A place among those who listen, to this or to something else.
+    pub(super) fn place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        self.places.clone().try_acquire_owned().map_err(|_| {
+            let message = format!("{LISTENERS_MAX} listen already; close one of them");
+            Problem::unavailable(message).retry_after(10)
+        })
+    }
+
     /// Everybody hears that the program ends.
     pub(super) const fn over(&self) -> &CancellationToken {
         &self.over
@@ -111,14 +119,19 @@ impl Changes {
 #[utoipa::path(get, path = "/events/stream", tag = "status",
     responses((status = 200, body = Everything, content_type = "text/event-stream"),
         (status = 503, body = Failure)))]
-pub(super) async fn get_events(State(api): State<Api>, headers: HeaderMap) -> Response {
-    let Ok(place) = api.changes.places.clone().try_acquire_owned() else {
-        let message = format!("{LISTENERS_MAX} listen already; close one of them");
-        return Problem::unavailable(message).retry_after(10).into_response();
-    };
+pub(super) async fn get_events(State(api): State<Api>, headers: HeaderMap) -> Result<Response, Problem> {
+    let place = api.changes.place()?;
     let over = api.changes.over.clone();
     let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()?.trim().parse().ok());
-    let events = listen(api, place, last).take_until(over.cancelled_owned());
+    Ok(told(listen(api, place, last), over))
+}
+
+/// Tells it, with signs of life while there is nothing to tell, until the program ends.
+pub(super) fn told(
+    events: impl Stream<Item = Result<Event, Infallible>> + Send + 'static,
+    over: CancellationToken,
+) -> Response {
+    let events = events.take_until(over.cancelled_owned());
     Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("still here")).into_response()
 }
 

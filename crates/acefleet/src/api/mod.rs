@@ -7,6 +7,7 @@
 mod announce;
 mod ask;
 mod auth;
+mod channels;
 mod error;
 mod events;
 mod extract;

@@ -6,8 +6,8 @@
 use super::error::{unknown_route, wrong_method};
 use super::extract::BODY_MAX_BYTES;
 use super::{
-    Api, announce, ask, auth, events, guard, hook, log_level, pages, panel, past, playlist, provision, read,
-    report, trends, watch, watch_hls,
+    Api, announce, ask, auth, channels, events, guard, hook, log_level, pages, panel, past, playlist,
+    provision, read, report, trends, watch, watch_hls,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -59,7 +59,8 @@ fn open() -> OpenApiRouter<Api> {
         .routes(routes!(watch_hls::get_manifest))
         .routes(routes!(watch_hls::get_playlist))
         .routes(routes!(watch_hls::get_segment))
-        .routes(routes!(watch::get_channels))
+        .routes(routes!(channels::get_channels))
+        .routes(routes!(channels::get_channel_events))
         .routes(routes!(playlist::get_modified, playlist::modify))
         .routes(routes!(playlist::get_channels))
 }

@@ -4,11 +4,9 @@
 //! body. Which engine plays it is nobody's business here.
 
 use super::Api;
-use super::auth;
 use super::error::{Failure, Problem};
 use super::extract::QUERY_MAX_BYTES;
 use super::read::cut;
-use super::wire::channel::{ChannelState, channel};
 use crate::playlist::content;
 use crate::proxy::{Because, Connection, Refusal, Showing};
 use axum::body::Body;
@@ -125,22 +123,6 @@ pub(super) async fn get_watch_status(
         stat_url: Some(stat_url.unwrap_or_default()),
         ..nothing
     }))
-}
-
-/// Every channel that the proxy shows, and who watches it. Where viewers come from is told only to who shows the key, if
-/// there is one.
-#[utoipa::path(get, path = "/channels", tag = "watching", responses((status = 200, body = Vec<ChannelState>)))]
-pub(super) async fn get_channels(
-    State(api): State<Api>,
-    headers: HeaderMap,
-) -> axum::Json<Vec<ChannelState>> {
-    let picture = api.picture();
-    let admitted = auth::check(&headers, &[api.chosen().key.as_ref()]).is_ok();
-    let mut channels = api.parts.proxy.channels();
-    if !admitted {
-        channels.iter_mut().flat_map(|view| &mut view.viewers).for_each(|viewer| viewer.client = None);
-    }
-    axum::Json(channels.iter().map(|view| channel(view, &picture.snapshot)).collect())
 }
 
 /// A failure to serve a viewer, as a status that says whose it is.

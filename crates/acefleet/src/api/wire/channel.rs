@@ -71,6 +71,13 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
+impl ChannelState {
+    /// Whether this is its id or infohash.
+    pub fn is_of(&self, key: &str) -> bool {
+        self.key == key || self.infohash.as_deref() == Some(key)
+    }
+}
+
 /// A channel with what the picture knows of its engine.
 pub fn channel(view: &ChannelView, snapshot: &Snapshot) -> ChannelState {
     let source = view.session.as_ref().map(|(_, source)| source);

@@ -5,6 +5,7 @@ use acefleet::http::{Request, Streaming, open};
 use hyper::header::HeaderName;
 use serde_json::Value;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -16,16 +17,18 @@ struct Listener {
 
 impl Listener {
     async fn of(fleet: &Fleet) -> Self {
-        Self::back(fleet, None).await
+        Self::to(fleet, Request::get("localhost", "/events/stream")).await
     }
 
     /// One who has been here before, and knows what was the last that it heard.
-    async fn back(fleet: &Fleet, last: Option<&str>) -> Self {
-        let stream = TcpStream::connect(fleet.address).await.expect("the server listens");
+    async fn back(fleet: &Fleet, last: &str) -> Self {
         let mut request = Request::get("localhost", "/events/stream");
-        let last =
-            last.map(|last| (HeaderName::from_static("last-event-id"), last.parse().expect("a value")));
-        request.headers.extend(last);
+        request.headers.push((HeaderName::from_static("last-event-id"), last.parse().expect("a value")));
+        Self::to(fleet, request).await
+    }
+
+    async fn to(fleet: &Fleet, request: Request) -> Self {
+        let stream = TcpStream::connect(fleet.address).await.expect("the server listens");
         let streaming = open(stream, request).await.expect("an answer");
         Self { streaming, text: String::new() }
     }
@@ -41,9 +44,8 @@ impl Listener {
                         let found = event.lines().find_map(|line| line.strip_prefix(name));
                         found.map(|value| value.trim_start().to_owned())
                     };
-                    if let (Some(name), Some(id), Some(data)) =
-                        (field("event:"), field("id:"), field("data:"))
-                    {
+                    if let (Some(name), Some(data)) = (field("event:"), field("data:")) {
+                        let id = field("id:").unwrap_or_default();
                         return Some((name, id, serde_json::from_str(&data).expect("JSON")));
                     }
                     continue;
@@ -108,7 +110,7 @@ async fn whoever_comes_back_is_told_every_entry_that_was_missed() {
     let told = |everything: &Value| everything["journal"].as_array().unwrap().len();
     let (_, _, everything) = Listener::of(&fleet).await.next().await.unwrap();
     assert_eq!(told(&everything), 100);
-    let mut back = Listener::back(&fleet, Some(&last)).await;
+    let mut back = Listener::back(&fleet, &last).await;
     let (_, now, everything) = back.next().await.unwrap();
     let entries = everything["journal"].as_array().unwrap();
     assert!(entries.len() > 100, "{}", entries.len());
@@ -116,7 +118,7 @@ async fn whoever_comes_back_is_told_every_entry_that_was_missed() {
     fleet.announce(19_000, "one more").await;
     let entry = back.hears("journal").await;
     assert!(entry["id"].as_u64() > now.parse().ok());
-    let (_, _, nonsense) = Listener::back(&fleet, Some("nonsense")).await.next().await.unwrap();
+    let (_, _, nonsense) = Listener::back(&fleet, "nonsense").await.next().await.unwrap();
     assert_eq!(told(&nonsense), 100);
 }
 
@@ -163,4 +165,38 @@ async fn at_the_end_listeners_are_let_go_and_the_server_ends() {
     let server = fleet.server.take().expect("it runs");
     tokio::time::timeout(PATIENCE, server).await.expect("it ends in time").expect("and well");
     assert!(TcpStream::connect(fleet.address).await.is_err());
+}
+
+#[tokio::test]
+async fn who_watches_is_told_each_second_of_all_channels_or_of_one() {
+    let fleet = fleet().await;
+    let mut all = Listener::to(&fleet, Request::get("localhost", "/channels/stream")).await;
+    assert_eq!(all.hears("channels").await, serde_json::json!([]));
+    let watch = async |id: u8| {
+        let mut player = TcpStream::connect(fleet.address).await.expect("the server listens");
+        let request = format!("GET /ace/getstream?id={id:040x} HTTP/1.1\r\nhost: a\r\n\r\n");
+        player.write_all(request.as_bytes()).await.expect("it is read");
+        player
+    };
+    let one = watch(1).await;
+    let told = all.hears("channels").await;
+    assert_eq!(told[0]["key"], format!("{:040x}", 1));
+    assert_eq!(told[0]["viewers"].as_array().expect("a list").len(), 1);
+    let path = format!("/channels/stream?key={:040x}", 2);
+    let mut of_two = Listener::to(&fleet, Request::get("localhost", &path)).await;
+    assert_eq!(
+        of_two.hears("channels").await,
+        serde_json::json!([]),
+        "the other channel is nobody's business"
+    );
+    let _two = watch(2).await;
+    assert_eq!(of_two.hears("channels").await[0]["key"], format!("{:040x}", 2));
+    drop(one);
+    loop {
+        let told = all.hears("channels").await;
+        let keys: Vec<_> = told.as_array().expect("a list").iter().map(|channel| &channel["key"]).collect();
+        if keys == [&format!("{:040x}", 2)] {
+            break;
+        }
+    }
 }
