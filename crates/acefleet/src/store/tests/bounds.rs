@@ -70,10 +70,10 @@ async fn what_is_older_than_was_chosen_goes() {
 #[tokio::test]
 async fn a_file_that_is_too_large_loses_samples_before_entries_and_becomes_smaller() {
     let folder = Folder::new();
-    let options = Options { bytes_max: 1 << 20, ..Options::at(folder.file()) };
+    let options = Options { bytes_max: 2 << 20, ..Options::at(folder.file()) };
     let store = Store::at(folder.file());
     store.record(News { streams: [stream("s", 1, None)].into(), ..News::default() });
-    for round in 0..4 {
+    for round in 0..8 {
         let seconds = (round * 10_000 + 2)..(round * 10_000 + 10_002);
         store.record(News {
             samples: seconds.map(|second| sample("s", 1, second)).collect(),
@@ -89,7 +89,7 @@ async fn a_file_that_is_too_large_loses_samples_before_entries_and_becomes_small
     assert!(std::fs::metadata(folder.file()).unwrap().len() > options.bytes_max);
     let mut opened = file::open(&folder.file()).unwrap();
     let mut steps = 0;
-    while prune::step(&mut opened.connection, &options, at(50_000)).unwrap().more {
+    while prune::step(&mut opened.connection, &options, at(90_000)).unwrap().more {
         steps += 1;
         assert!(steps < 1_000, "it never ends");
     }
@@ -99,7 +99,7 @@ async fn a_file_that_is_too_large_loses_samples_before_entries_and_becomes_small
     store.written().await;
     assert_eq!(entries(&store).await.len(), 1_000);
     let samples = store.readers().samples("s".into(), None, (None, None), 100_000).await.unwrap();
-    assert_eq!(samples.last().unwrap().at, at(40_001));
+    assert_eq!(samples.last().unwrap().at, at(80_001));
     assert!(samples.len() > 1_000, "{}", samples.len());
 }
 
@@ -109,7 +109,7 @@ async fn a_file_never_grows_beyond_what_was_chosen_however_fast_is_written() {
     let options = Options { bytes_max: 3 << 20, ..Options::at(folder.file()) };
     let store = Store::new(options.clone(), Arc::default());
     store.record(News { streams: [stream("s", 1, None)].into(), ..News::default() });
-    let (batch, batches) = (4_000, 40);
+    let (batch, batches) = (SAMPLES_WAITING_MAX as u64, 8);
     for round in 0..batches {
         let seconds = (round * batch + 2)..((round + 1) * batch + 2);
         let samples = seconds.map(|second| sample("s", 1, second)).collect();
