@@ -4,9 +4,9 @@
 //! Its packets are those of the ring, kept alive for as long as the segment is; nothing is copied. There is no clock
 //! here: durations are those of the stream, however long it took to come.
 //!
-//! What a playlist says of its longest segment may never change (RFC 8216, 4.3.3.1 and 6.2.1). So it is settled when the
-//! first segments have been seen, and from then on no segment is longer. Where the stream breaks off, its segment ends
-//! with its last picture, and the next one begins at the next keyframe.
+//! What a playlist says of its longest segment may never change (RFC 8216, 4.3.3.1 and 6.2.1). So it is settled when
+//! the first segments have been seen, and from then on no segment is longer. Where the stream breaks off, its segment
+//! ends with its last picture, and the next one begins at the next keyframe.
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -167,8 +167,8 @@ impl Segmenter {
         self.ended = true;
     }
 
-    /// Takes what there is of the segment that has begun, and says whether there is one. One begins where the one before
-    /// ended, or at a keyframe if the stream did not go on there.
+    /// Takes what there is of the segment that has begun, and says whether there is one. One begins where the one
+    /// before ended, or at a keyframe if the stream did not go on there.
     fn fill(&mut self, ring: &Ring) -> bool {
         if self.open.is_none()
             && let Some(join) = ring.joins().find(|join| join.place >= self.done)

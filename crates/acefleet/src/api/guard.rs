@@ -62,8 +62,8 @@ fn changes(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
-/// Why a page may change nothing here, if a browser sends this for one that may not. A page needs no permission to send,
-/// only to read what comes back; programs that are no browsers name no origin.
+/// Why a page may change nothing here, if a browser sends this for one that may not. A page needs no permission to
+/// send, only to read what comes back; programs that are no browsers name no origin.
 fn keeps_out(headers: &HeaderMap, chosen: &Chosen) -> Option<&'static str> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let origin = text(ORIGIN.as_str())?;

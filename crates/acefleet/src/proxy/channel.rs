@@ -601,8 +601,8 @@ impl Task {
         }
     }
 
-    /// A file that has moved is delivered by its new session as soon as nobody reads the one before any more: until then
-    /// that is kept, and afterwards it is not needed, although perhaps nobody has come to read the new one.
+    /// A file that has moved is delivered by its new session as soon as nobody reads the one before any more: until
+    /// then that is kept, and afterwards it is not needed, although perhaps nobody has come to read the new one.
     fn look_after_file(&mut self) {
         let Some((session, _)) = self.channel.file() else { return };
         let others =
