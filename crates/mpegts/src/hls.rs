@@ -148,12 +148,7 @@ impl Segmenter {
         {
             self.cut(&cut);
         }
-        if self.said.is_none()
-            && let Some(longest) = self.segments.iter().map(|segment| segment.duration).max()
-        {
-            let longest = longest.saturating_sub(EARLY).max(self.settings.target);
-            self.said = Some(longest.as_millis().div_ceil(1_000) as u64);
-        }
+        self.say();
         self.made > before
     }
 
@@ -162,9 +157,25 @@ impl Segmenter {
         self.follow(ring);
         if let Some(open) = self.open.take() {
             let plays = ring.newest_picture().and_then(|last| last.since(open.join.moment));
-            self.add(open, plays.unwrap_or_default() + PICTURE);
+            self.add(open, (plays.unwrap_or_default() + PICTURE).min(self.longest()));
         }
+        self.say();
         self.ended = true;
+    }
+
+    /// Once there are segments it is settled how long any of them may be.
+    fn say(&mut self) {
+        if self.said.is_none()
+            && let Some(longest) = self.segments.iter().map(|segment| segment.duration).max()
+        {
+            let longest = longest.saturating_sub(EARLY).max(self.settings.target);
+            self.said = Some(longest.as_millis().div_ceil(1_000) as u64);
+        }
+    }
+
+    /// The longest that a segment may be.
+    fn longest(&self) -> Duration {
+        self.said.map_or(self.settings.longest, Duration::from_secs) + ROUNDED_DOWN
     }
 
     /// Takes what there is of the segment that has begun, and says whether there is one. One begins where the one
@@ -193,7 +204,7 @@ impl Segmenter {
     fn next_cut<'a>(&self, ring: &'a Ring) -> Option<Cut<'a>> {
         let start = &self.open.as_ref()?.join;
         let plays = |moment: Moment| moment.since(start.moment);
-        let longest = self.said.map_or(self.settings.longest, Duration::from_secs) + ROUNDED_DOWN;
+        let longest = self.longest();
         let (mut key, mut picture) = (None, None);
         for join in ring.pictures().filter(|join| join.place > start.place) {
             let broken = join.broken_off.is_some();

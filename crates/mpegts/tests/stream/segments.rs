@@ -224,6 +224,18 @@ fn a_channel_that_ends_says_so_and_its_last_part_is_a_segment() {
 }
 
 #[test]
+fn a_channel_that_ends_at_once_has_a_playlist_all_the_same() {
+    let mut studio = Studio::new(Settings::default());
+    studio.play(1, "short", 0, 1);
+    studio.segmenter.end(&studio.ring);
+    let playlist = studio.playlist();
+    assert!(
+        playlist.contains("TARGETDURATION:2\n") && playlist.contains("#EXTINF:1.000,\n0.ts\n"),
+        "{playlist}"
+    );
+}
+
+#[test]
 fn who_comes_to_hls_late_finds_what_the_ring_still_has() {
     let mut studio = Studio::new(Settings::default());
     studio.play(1, "late", 0, 9);
