@@ -84,7 +84,7 @@ pub fn nothing_joins_the_network_of_a_restarting_vpn(lab: &mut impl Lab) {
         let (_, started) = generation(lab, vpn);
         lab.crash(vpn);
         let is_back = |facts: Facts| facts.listed.state == State::Running && facts.started_at != started;
-        eventually(lab, "the VPN is back", |lab| lab.inspect(vpn).is_some_and(|facts| is_back(facts)));
+        eventually(lab, "the VPN is back", |lab| lab.inspect(vpn).is_some_and(&is_back));
     }
     lab.crash(vpn);
     eventually(lab, "the VPN is restarting", |lab| state(lab, vpn) == State::Restarting);
