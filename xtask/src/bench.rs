@@ -33,7 +33,7 @@ const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "proxy",
-        what: "one channel for 1 to 500 viewers, beside a bare loop of writes; --soak is five minutes of a busy one",
+        what: "one channel for 1 to 500 viewers, beside a bare loop; --soak: five minutes of a fleet that fails",
         run: proxy,
     },
     Bench {

@@ -7,6 +7,7 @@
 
 mod reader;
 
+use alloc::collections::btree_map::Entry;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -45,7 +46,7 @@ pub struct Limits {
     pub age: Duration,
     /// A block this large is published at once.
     pub block_bytes: usize,
-    /// A block this old is published, however small.
+    /// Between two smaller blocks there is this much time. What comes after a longer silence need not wait.
     pub block_time: Duration,
 }
 
@@ -120,9 +121,10 @@ pub struct Ring {
     limits: Limits,
     blocks: VecDeque<Block>,
     kept: usize,
-    /// The block that is being filled, and since when.
+    /// The block that is being filled, since when, and when the one before it was published.
     open: BytesMut,
     opened: Option<Duration>,
+    closed: Option<Duration>,
     scan: Scan,
     tables: Arc<[Raw]>,
     counters: BTreeMap<Pid, u8>,
@@ -146,6 +148,7 @@ impl Ring {
             kept: 0,
             open: BytesMut::new(),
             opened: None,
+            closed: None,
             scan: Scan::new(),
             tables: Arc::new([]),
             counters: BTreeMap::new(),
@@ -158,13 +161,19 @@ impl Ring {
         }
     }
 
-    /// Takes a packet, and says whether there is something new to read.
+    /// Takes a packet, and says whether there is something new to read. Packets that came together are published
+    /// together: whoever has pushed them wakes the ring after the last.
     pub fn push(&mut self, now: Duration, packet: Packet<'_>) -> bool {
         self.newest = Some(now);
-        self.opened.get_or_insert(now);
+        let opened = *self.opened.get_or_insert(now);
         self.note(now, packet);
+        if self.open.capacity() - self.open.len() < PACKET {
+            // Room for several blocks of a slow stream is had at once, and for one of a fast stream.
+            self.open.reserve(self.limits.block_bytes.max(PACKET));
+        }
         self.open.extend_from_slice(packet.raw());
-        self.open.len() + PACKET > self.limits.block_bytes && self.publish(now) || self.wake(now)
+        let full = self.open.len() + PACKET > self.limits.block_bytes;
+        (full || opened + self.limits.block_time <= now) && self.publish(now)
     }
 
     /// Publishes what has waited for long enough, and says whether there is something new to read.
@@ -174,7 +183,8 @@ impl Ring {
 
     /// When [`Ring::wake`] has something to do.
     pub fn next_wakeup(&self) -> Option<Duration> {
-        self.opened.map(|opened| opened + self.limits.block_time)
+        let due = self.closed.map(|closed| closed + self.limits.block_time);
+        self.opened.map(|opened| due.map_or(opened, |due| due.max(opened)))
     }
 
     /// How many packets have been published, ever. While it stays the same there is nothing new to read.
@@ -255,10 +265,15 @@ impl Ring {
         if packet.pid() == Pid::PAT && packet.discontinuity() {
             self.breaks += 1;
         }
-        if packet.pid() != Pid::NULL
-            && (self.counters.len() < PIDS_MAX || self.counters.contains_key(&packet.pid()))
-        {
-            self.counters.insert(packet.pid(), packet.continuity());
+        if packet.pid() != Pid::NULL {
+            let full = self.counters.len() >= PIDS_MAX;
+            match self.counters.entry(packet.pid()) {
+                Entry::Occupied(mut counter) => *counter.get_mut() = packet.continuity(),
+                Entry::Vacant(_) if full => {}
+                Entry::Vacant(room) => {
+                    room.insert(packet.continuity());
+                }
+            }
         }
         if let Some(Keyframe { place, decoded }) = found.keyframe {
             self.note_keyframe(place, Moment { decoded, at: now });
@@ -305,6 +320,7 @@ impl Ring {
         if self.open.is_empty() {
             return false;
         }
+        self.closed = Some(now);
         let bytes = self.open.split().freeze();
         self.kept += bytes.len();
         let block = Block { first: self.published, at: now, bytes };

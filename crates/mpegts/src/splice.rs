@@ -289,17 +289,18 @@ impl Splice {
             }
             let told = scan.feed(now, *place, packet);
             *place += 1;
+            let print = tail::print(packet);
             if let Some(closing) = closing {
                 if closing.passes(packet) {
-                    output.pass(packet, out);
+                    output.pass(packet, print, out);
                 }
                 return;
             }
             if told.tables {
                 output.follow(scan);
             }
-            output.pass(packet, out);
-            tail.push(packet);
+            output.pass(packet, print, out);
+            tail.push(packet, print);
             found = next.as_ref().and_then(|next| next.find(tail));
         };
         match bytes {
@@ -395,10 +396,10 @@ impl Splice {
             How::Seamless => self.output.follow(&next.scan),
             How::Began | How::Keyframe(_) => self.output.splice(&next.scan, out),
         }
-        for raw in next.held_from(place) {
+        for (raw, print) in next.held_from(place) {
             let Some(packet) = Packet::new(raw) else { continue };
-            self.output.pass(packet, out);
-            self.tail.push(packet);
+            self.output.pass(packet, *print, out);
+            self.tail.push(packet, *print);
         }
         let from = self.running.take().map(|running| running.id);
         let Candidate { id, framer, scan, .. } = next;

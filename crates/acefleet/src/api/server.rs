@@ -4,7 +4,7 @@ use super::events::tell_changes;
 use super::patience::Patience;
 use super::trends;
 use super::{Api, Parts, router};
-use crate::proxy::Connection;
+use crate::proxy::{Connection, Outlet};
 use axum::Router;
 use control::policy::streams::VIEWERS_MAX;
 use hyper::Request;
@@ -94,7 +94,8 @@ async fn attend(
     let _only_slower = stream.set_nodelay(true);
     // Whoever reads slowly falls back in his channel's buffer, which he shares, and not in one of the kernel's own.
     let _only_dearer = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_MAX_BYTES);
-    let seat = Connection { client: Some(client), cut: CancellationToken::new() };
+    let (outlet, stream) = Outlet::new(stream);
+    let seat = Connection { client: Some(client), cut: CancellationToken::new(), outlet: Some(outlet) };
     let cut = seat.cut.clone();
     let service = router.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(seat.clone());

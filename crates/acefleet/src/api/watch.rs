@@ -8,11 +8,11 @@ use super::error::{Failure, Problem};
 use super::extract::QUERY_MAX_BYTES;
 use super::read::cut;
 use crate::playlist::content;
-use crate::proxy::{Because, Connection, Refusal, Showing};
+use crate::proxy::{Because, Connection, Framing, Refusal, Showing};
 use axum::body::Body;
 use axum::extract::{Extension, RawQuery, State};
 use axum::http::header::{ACCEPT_RANGES, CONTENT_TYPE, RANGE};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version};
 use axum::response::Response;
 use control::command::Content;
 use serde::Serialize;
@@ -48,6 +48,7 @@ pub(super) async fn get_stream(
     method: Method,
     RawQuery(query): RawQuery,
     connection: Option<Extension<Connection>>,
+    version: Version,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let content = wanted(query.as_deref().unwrap_or_default())?;
@@ -59,7 +60,7 @@ pub(super) async fn get_stream(
     let joined = api.parts.proxy.join(&content, connection).map_err(refused)?;
     let showing = joined.settle(headers.get(RANGE).cloned()).await.map_err(refused)?;
     Ok(match showing {
-        Showing::Live(live) => video(StatusCode::OK, Body::new(live)),
+        Showing::Live(live) => video(StatusCode::OK, Body::new(live.framed(Framing::of(version)))),
         Showing::File(file) => {
             let status = StatusCode::from_u16(file.status).unwrap_or(StatusCode::OK);
             let told = file.headers.clone();

@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 use tracing::{error, info};
 
@@ -29,6 +30,8 @@ use tracing::{error, info};
 const DUMB_AFTER: Duration = Duration::from_millis(300);
 /// How often viewers are looked after.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// So many viewers are served together before others get a turn: less than a millisecond's work.
+const SERVED_TOGETHER: usize = 32;
 /// A channel that nobody watches is kept for so long at most, whatever the core says: longer than it lingers there.
 const UNWATCHED_MAX: Duration = Duration::from_secs(10);
 
@@ -225,6 +228,17 @@ impl Channel {
         lock(&self.seats).values().for_each(|seat| seat.wake());
     }
 
+    /// There is something new: everybody is sent it, one after the other, with a pause now and then for others.
+    async fn serve_all(&self, proxy: &Proxy) {
+        let seats: Vec<_> = lock(&self.seats).values().cloned().collect();
+        for (number, seat) in (1..).zip(&seats) {
+            seat.serve(proxy, self);
+            if number % SERVED_TOGETHER == 0 {
+                yield_now().await;
+            }
+        }
+    }
+
     // Segments.
 
     /// Somebody wants segments: from now on they are cut.
@@ -406,7 +420,9 @@ impl Task {
                 piece = piece_of(&mut self.next) => self.hear(Which::Next, piece),
                 () = sleep_until(due) => {}
             }
-            self.look();
+            if self.look() {
+                self.channel.serve_all(&self.proxy).await;
+            }
         }
     }
 
@@ -528,14 +544,14 @@ impl Task {
         self.proxy.say(reading.session, Word::Broke);
     }
 
-    /// What is to be done at this moment, whatever has happened.
-    fn look(&mut self) {
+    /// What is to be done at this moment, whatever has happened; says whether there is something new for viewers.
+    fn look(&mut self) -> bool {
         let now = Instant::now();
         self.let_go_of_the_dumb(now);
         if self.splice.next_wakeup().is_some_and(|at| at <= self.channel.tape.now()) {
             self.splice(|splice, now, out| splice.wake(now, out));
         }
-        self.publish(now);
+        let news = self.publish(now);
         if let Some(reading) = &mut self.current {
             let silent = now - reading.heard_at >= reading.patience;
             if silent && !std::mem::replace(&mut reading.told_silent, true) {
@@ -549,6 +565,7 @@ impl Task {
             self.proxy.playlists.expire(self.proxy.chosen.fetch_idle);
             self.show();
         }
+        news
     }
 
     /// A session that has fallen silent is not waited for when the next one could take over.
@@ -563,7 +580,8 @@ impl Task {
         }
     }
 
-    fn publish(&mut self, now: Instant) {
+    /// Publishes what it is time for, and says whether there is something new to read.
+    fn publish(&mut self, now: Instant) -> bool {
         let mut ring = self.channel.tape.ring();
         ring.wake(self.channel.tape.now());
         let published = std::mem::replace(&mut self.published, ring.published());
@@ -578,13 +596,14 @@ impl Task {
                 self.proxy.meters.silence(silence);
             }
         }
-        if news || now - self.gave_at >= self.proxy.chosen.keepalive {
+        if news {
             self.gave_at = now;
-            if !news {
-                self.channel.beat.fetch_add(1, Ordering::Relaxed);
-            }
+        } else if now - self.gave_at >= self.proxy.chosen.keepalive {
+            self.gave_at = now;
+            self.channel.beat.fetch_add(1, Ordering::Relaxed);
             self.channel.wake_all();
         }
+        news
     }
 
     /// Whoever takes nothing of what is there for him is cut: his place is wanted by others.

@@ -8,6 +8,7 @@ mod book;
 mod channel;
 mod meters;
 mod news;
+mod outlet;
 mod playlist;
 mod session;
 mod sources;
@@ -18,6 +19,7 @@ mod viewer;
 
 pub use channel::{ChannelView, Phase};
 pub use meters::Meters;
+pub use outlet::{Framing, Outlet, ServerEnd};
 pub use playlist::Listing;
 pub use session::{SessionRef, Source};
 pub use viewer::{Because, Connection, Ending, File, Joined, Live, Refusal, Showing, ViewerView, Watching};

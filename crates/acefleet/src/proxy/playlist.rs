@@ -129,7 +129,7 @@ impl Proxy {
     pub fn segment(&self, token: &str, number: u64) -> Option<Vec<Bytes>> {
         let fetcher = self.fetching(token).filter(|fetcher| fetcher.watching.seat().ending().is_none())?;
         let parts = fetcher.watching.channel().segment(number)?;
-        fetcher.watching.count_out(parts.iter().map(Bytes::len).sum());
+        fetcher.watching.given(parts.iter().map(Bytes::len).sum());
         Some(parts)
     }
 

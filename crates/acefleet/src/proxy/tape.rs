@@ -10,9 +10,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What has come in is published after so long,
-const PUBLISH_AFTER: Duration = Duration::from_millis(40);
-/// or when there is so much of it.
+/// What comes in is published this often at most: somewhat more often than engines deliver, which mostly is 25 times a
+/// second, so that each piece goes out as it comes;
+const PUBLISH_EVERY: Duration = Duration::from_millis(30);
+/// and when there is so much of it.
 const PUBLISH_BYTES: usize = 64 * 1024;
 
 /// The buffer.
@@ -45,7 +46,7 @@ impl Tape {
             bytes: chosen.buffer_bytes,
             age: chosen.buffer,
             block_bytes: PUBLISH_BYTES,
-            block_time: PUBLISH_AFTER,
+            block_time: PUBLISH_EVERY,
         };
         Self { began: Instant::now(), behind: chosen.behind, ring: Mutex::new(Ring::new(limits)) }
     }

@@ -6,7 +6,7 @@ mod stage;
 use super::*;
 
 use control::message::Obstacle;
-use stage::{Stage, id, live};
+use stage::{Remote, Stage, id, live};
 use std::time::Duration;
 
 #[tokio::test]
@@ -307,6 +307,68 @@ async fn who_reads_too_slowly_goes_on_at_a_keyframe_and_others_notice_nothing() 
     assert_eq!((quick.seen().continuity_errors, quick.seen().missing), (0, 0), "{:?}", quick.seen());
     let view = stage.proxy.channel(&id(1)).expect("it is watched");
     assert_eq!(view.viewers.iter().map(|viewer| viewer.skips > 0).collect::<Vec<_>>(), [true, false]);
+}
+
+/// Whoever is written to by the channel and by the server in turn.
+async fn is_sent_the_same(version: &str) {
+    let stage = Stage::with_engines(2).await;
+    let mut viewers = Vec::new();
+    for _ in 0..3 {
+        viewers.push(Remote::comes(&stage, &id(1), version).await);
+    }
+    let first = stage.plays(0, &id(1)).await;
+    for viewer in &mut viewers {
+        viewer.head().await;
+        viewer.watch_until_counted(500).await;
+    }
+    let second = stage.plays(1, &id(1)).await;
+    stage.until_told(Event::SessionSpoke(second)).await;
+    stage.proxy.hear(1, Message::Release(first));
+    for viewer in &mut viewers {
+        viewer.watch_until_counted(1_500).await;
+        let seen = viewer.seen();
+        assert_eq!((seen.garbage, seen.continuity_errors, seen.missing), (0, 0, 0), "{seen:?}");
+    }
+    drop(viewers);
+    stage
+        .until("all have left", |stage| {
+            stage.hear();
+            stage.proxy.channels().iter().all(|channel| channel.viewers.is_empty())
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn a_viewer_over_a_connection_with_chunks_is_sent_whole_ones() {
+    is_sent_the_same("HTTP/1.1").await;
+}
+
+#[tokio::test]
+async fn a_viewer_over_a_connection_without_chunks_is_sent_nothing_else() {
+    is_sent_the_same("HTTP/1.0").await;
+}
+
+#[tokio::test]
+async fn who_pauses_until_his_socket_is_full_goes_on_at_a_picture_with_whole_chunks() {
+    let chosen = ProxySettings {
+        buffer: Duration::from_secs(1),
+        behind: Duration::ZERO,
+        buffer_bytes: 1 << 20,
+        ..ProxySettings::default()
+    };
+    let stage = Stage::choosing(1, chosen).await;
+    let mut viewer = Remote::comes(&stage, &id(1), "HTTP/1.1").await;
+    stage.plays(0, &id(1)).await;
+    viewer.head().await;
+    for _ in 0..2 {
+        viewer.watch_until_counted(500).await;
+        // He misses what is not kept for so long.
+        tokio::time::sleep(Duration::from_secs(4)).await;
+    }
+    viewer.watch_until_counted(1_000).await;
+    let seen = viewer.seen();
+    assert_eq!((seen.garbage, seen.continuity_errors), (0, 0), "{seen:?}");
+    assert!(seen.gaps >= 2 && seen.discontinuities > 0, "{seen:?}");
 }
 
 #[tokio::test]

@@ -1,10 +1,12 @@
 //! A viewer: where he sits, what he is waiting for, and the body that his player reads.
 //!
 //! A body holds no bytes of its own: it is given references into the channel's buffer, and null packets while there
-//! is nothing. Whoever drops it has left.
+//! is nothing. Where the channel may write to a viewer's socket itself, his body is asked only for the first bytes, and
+//! for those that he did not take at once. Whoever drops it has left.
 
 use super::channel::Channel;
 use super::news::Word;
+use super::outlet::{Framing, Outlet};
 use super::session::{self, Source};
 use super::tape::{Place, Taken, Tape};
 use super::{Proxy, SeatRef, SessionRef};
@@ -38,6 +40,8 @@ pub struct Connection {
     pub client: Option<SocketAddr>,
     /// Cuts it, whatever is still to be written.
     pub cut: CancellationToken,
+    /// Its socket, if a channel may write to it.
+    pub outlet: Option<Arc<Outlet>>,
 }
 
 /// Why a viewer is not served.
@@ -251,6 +255,50 @@ impl Seat {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
+    /// He was given a part of what he wanted to watch.
+    fn given(&self, proxy: &Proxy, channel: &Channel, bytes: usize) {
+        self.took(bytes);
+        channel.count_out(bytes);
+        proxy.meters.bytes_out.inc_by(bytes as u64);
+        if !self.shown.load(Ordering::Relaxed) && !self.shown.swap(true, Ordering::Relaxed) {
+            proxy.meters.waited(self.began.elapsed());
+        }
+    }
+
+    /// The next bytes for him.
+    fn next(&self, proxy: &Proxy, channel: &Channel) -> Option<Bytes> {
+        loop {
+            match self.take(channel.tape()) {
+                Taken::Bytes(bytes) => {
+                    self.given(proxy, channel, bytes.len());
+                    return Some(bytes);
+                }
+                Taken::Skipped => {
+                    self.skips.fetch_add(1, Ordering::Relaxed);
+                    channel.count_skip();
+                    proxy.meters.skips.inc();
+                }
+                Taken::Nothing => return None,
+            }
+        }
+    }
+
+    /// There is something for him: it is written to his socket, if that is the channel's turn. Otherwise he is woken,
+    /// unless he has not taken what he was given before: then he will ask by himself.
+    pub(super) fn serve(&self, proxy: &Proxy, channel: &Channel) {
+        let Some(outlet) = &self.connection.outlet else { return self.wake() };
+        let mut turn = outlet.turn();
+        if !turn.is_asked() {
+            return;
+        }
+        while let Some(framing) = turn.framing().filter(|_| self.ending.get().is_none()) {
+            let Some(bytes) = self.next(proxy, channel) else { return };
+            outlet.write(&mut turn, framing, bytes);
+        }
+        drop(turn);
+        self.wake();
+    }
+
     pub(super) fn view(&self, lag: Duration) -> ViewerView {
         ViewerView {
             id: self.id,
@@ -297,12 +345,8 @@ impl Watching {
     }
 
     /// He was given a part of what he wanted to watch.
-    pub(super) fn count_out(&self, bytes: usize) {
-        self.channel.count_out(bytes);
-        self.proxy.meters.bytes_out.inc_by(bytes as u64);
-        if !self.seat.shown.swap(true, Ordering::Relaxed) {
-            self.proxy.meters.waited(self.seat.began.elapsed());
-        }
+    pub(super) fn given(&self, bytes: usize) {
+        self.seat.given(&self.proxy, &self.channel, bytes);
     }
 }
 
@@ -371,6 +415,10 @@ pub struct Live {
     beat: Option<u64>,
     /// It has turned out to be a file, which he is shown from its beginning.
     file: Option<session::Pieces>,
+    /// How it is framed, if the channel may write it itself.
+    framing: Option<Framing>,
+    /// It has been asked for something.
+    begun: bool,
 }
 
 impl std::fmt::Debug for Live {
@@ -381,15 +429,55 @@ impl std::fmt::Debug for Live {
 
 impl Live {
     fn of(watching: Watching) -> Self {
-        Self { watching, beat: None, file: None }
+        Self { watching, beat: None, file: None, framing: None, begun: false }
+    }
+
+    /// The same, written by the channel itself to the connection's socket whenever the server would wait for it. The
+    /// server frames it so.
+    #[must_use]
+    pub fn framed(mut self, framing: Framing) -> Self {
+        self.framing = Some(framing);
+        self
+    }
+
+    /// The channel has nothing more to write.
+    fn end_turns(&self) {
+        if let Some(outlet) = &self.watching.seat.connection.outlet {
+            outlet.end();
+        }
+    }
+
+    /// What he is given now. When it is nothing he is told to wait, in the same breath: nothing comes in between.
+    fn next(&mut self) -> Option<Bytes> {
+        let Watching { proxy, channel, seat } = &self.watching;
+        let mut turn = seat.connection.outlet.as_ref().map(|outlet| outlet.turn());
+        if let (Some(turn), Some(framing), false) = (&mut turn, self.framing, self.begun) {
+            turn.begin(framing);
+        }
+        self.begun = true;
+        let bytes = seat.next(proxy, channel).or_else(|| {
+            // A file is not on the channel's tape.
+            let beat = Some(channel.beat()).filter(|_| channel.file().is_none());
+            let due = beat.is_some() && self.beat != beat;
+            due.then(|| {
+                self.beat = beat;
+                seat.took(mpegts::KEEPALIVE.len());
+                Bytes::from_static(&mpegts::KEEPALIVE)
+            })
+        });
+        match (&mut turn, &bytes) {
+            (Some(turn), Some(_)) => turn.give(),
+            (Some(turn), None) => turn.wait(),
+            (None, _) => {}
+        }
+        bytes
     }
 
     fn poll_file(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let Some(pieces) = &mut self.file else { return Poll::Pending };
         pieces.poll_next_unpin(context).map(|piece| match piece {
             Some(Ok(bytes)) => {
-                self.watching.seat.took(bytes.len());
-                self.watching.count_out(bytes.len());
+                self.watching.given(bytes.len());
                 Some(Ok(Frame::data(bytes)))
             }
             // A file that has been read ends as it should.
@@ -418,36 +506,23 @@ impl Body for Live {
         if live.file.is_some() {
             return live.poll_file(context);
         }
-        let (channel, seat) = (&live.watching.channel, &live.watching.seat);
-        loop {
-            match seat.take(channel.tape()) {
-                Taken::Bytes(bytes) => {
-                    seat.took(bytes.len());
-                    live.watching.count_out(bytes.len());
-                    return Poll::Ready(Some(Ok(Frame::data(bytes))));
-                }
-                Taken::Skipped => {
-                    seat.skips.fetch_add(1, Ordering::Relaxed);
-                    channel.count_skip();
-                    live.watching.proxy.meters.skips.inc();
-                }
-                Taken::Nothing => break,
-            }
+        if let Some(bytes) = live.next() {
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
         }
-        if let Some((session, source)) = channel.file() {
-            seat.reads(session);
+        if let Some((session, source)) = live.watching.channel.file() {
+            live.watching.seat.reads(session);
+            live.end_turns();
             live.watching.proxy.say(session, Word::Spoke);
             live.file = Some(session::read(live.watching.proxy.ways.clone(), source));
             return live.poll_file(context);
         }
-        let beat = Some(channel.beat());
-        if live.beat != beat {
-            live.beat = beat;
-            let nulls = Bytes::from_static(&mpegts::KEEPALIVE);
-            seat.took(nulls.len());
-            return Poll::Ready(Some(Ok(Frame::data(nulls))));
-        }
         Poll::Pending
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.end_turns();
     }
 }
 
@@ -515,8 +590,7 @@ impl Body for File {
         }
         let frame = std::task::ready!(Pin::new(&mut file.pieces).poll_frame(context));
         if let Some(bytes) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
-            seat.took(bytes.len());
-            file.watching.count_out(bytes.len());
+            file.watching.given(bytes.len());
         }
         Poll::Ready(frame)
     }

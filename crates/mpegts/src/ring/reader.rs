@@ -52,8 +52,13 @@ impl Ring {
         if let Some(head) = reader.head.take() {
             return Read::Data(head);
         }
-        let block = self.blocks.partition_point(|block| block.end() <= reader.next);
-        let Some(block) = self.blocks.get(block) else { return Read::Empty };
+        // Most readers have read all but the last one.
+        let last = self.blocks.back().filter(|last| last.first <= reader.next);
+        let block = last.or_else(|| {
+            let block = self.blocks.partition_point(|block| block.end() <= reader.next);
+            self.blocks.get(block)
+        });
+        let Some(block) = block.filter(|block| reader.next < block.end()) else { return Read::Empty };
         let range = reader.next..block.end();
         reader.next = range.end;
         Read::Data(super::cut(block, &range))

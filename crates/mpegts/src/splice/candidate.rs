@@ -83,11 +83,11 @@ impl Candidate {
         self.pictures.front().zip(self.pictures.back()).map(|((_, oldest), (_, newest))| (*oldest, *newest))
     }
 
-    /// The packets from this one on.
-    pub(super) fn held_from(&self, place: u64) -> impl Iterator<Item = &Raw> {
+    /// The packets from this one on, with their prints.
+    pub(super) fn held_from(&self, place: u64) -> impl Iterator<Item = &(Raw, Option<u64>)> {
         let from =
             usize::try_from(place.saturating_sub(self.first)).unwrap_or(usize::MAX).min(self.held.len());
-        self.held.range(from..).map(|(raw, _)| raw)
+        self.held.range(from..)
     }
 
     pub(super) fn held_bytes(&self) -> usize {

@@ -1,10 +1,10 @@
 //! What goes out: counters that always go on, discontinuities that are always marked, parts of the stream that keep
 //! their identifiers.
 
+use alloc::collections::btree_map::Entry;
 use alloc::collections::{BTreeMap, BTreeSet};
 
 use super::remap::Remap;
-use super::tail;
 use crate::packet::{self, Packet, Pid, Raw};
 use crate::pes::{Head, Ticks};
 use crate::ring::PIDS_MAX;
@@ -122,8 +122,8 @@ impl Output {
         };
     }
 
-    /// A packet of the source goes out, unless there is a reason that it must not.
-    pub(super) fn pass(&mut self, packet: Packet<'_>, out: &mut impl FnMut(Packet<'_>)) {
+    /// A packet of the source goes out, unless there is a reason that it must not. Filling has no print.
+    pub(super) fn pass(&mut self, packet: Packet<'_>, print: Option<u64>, out: &mut impl FnMut(Packet<'_>)) {
         if packet.broken() {
             self.losses.refused += 1;
             return;
@@ -134,7 +134,7 @@ impl Output {
             return;
         }
         let Some(pid) = self.named(packet, out) else { return };
-        let print = tail::print(packet).unwrap_or_default();
+        let print = print.unwrap_or_default();
         let Some(part) = self.part(pid) else {
             self.losses.refused += 1;
             return;
@@ -194,8 +194,12 @@ impl Output {
     }
 
     fn part(&mut self, pid: Pid) -> Option<&mut Part> {
-        let room = self.parts.len() < PIDS_MAX || self.parts.contains_key(&pid);
-        room.then(|| self.parts.entry(pid).or_default())
+        let full = self.parts.len() >= PIDS_MAX;
+        match self.parts.entry(pid) {
+            Entry::Occupied(part) => Some(part.into_mut()),
+            Entry::Vacant(_) if full => None,
+            Entry::Vacant(room) => Some(room.insert(Part::default())),
+        }
     }
 }
 

@@ -17,10 +17,11 @@ pub(super) fn print(packet: Packet<'_>) -> Option<u64> {
 }
 
 fn hash(raw: &Raw) -> u64 {
-    raw.chunks(8).fold(0xcbf2_9ce4_8422_2325, |hash, word| {
-        let mut bytes = [0; 8];
-        bytes[..word.len()].copy_from_slice(word);
-        let mixed = (hash ^ u64::from_le_bytes(bytes)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let (words, rest) = raw.as_chunks();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    words.iter().chain([&last]).fold(0xcbf2_9ce4_8422_2325, |hash, word| {
+        let mixed = (hash ^ u64::from_le_bytes(*word)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         mixed ^ mixed >> 29
     })
 }
@@ -36,9 +37,9 @@ fn is_timed(packet: Packet<'_>) -> bool {
 pub(super) struct Tail(VecDeque<(u64, bool)>);
 
 impl Tail {
-    /// Adds a packet.
-    pub(super) fn push(&mut self, packet: Packet<'_>) {
-        let Some(print) = print(packet) else { return };
+    /// Adds a packet with its print.
+    pub(super) fn push(&mut self, packet: Packet<'_>, print: Option<u64>) {
+        let Some(print) = print else { return };
         self.0.truncate(TAIL_PACKETS - 1);
         self.0.push_front((print, is_timed(packet)));
     }

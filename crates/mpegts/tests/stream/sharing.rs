@@ -118,13 +118,22 @@ fn blocks_are_published_by_time_and_by_size() {
     let mut ring = ring();
     let bytes = seconds(&channel("blocks"), 0.0..2.0);
     let mut all = packets(&bytes);
-    assert!(!ring.push(ms(0), all.next().expect("a packet")));
+    // After a silence, what has come together need not wait.
+    for _ in 0..3 {
+        assert!(!ring.push(ms(0), all.next().expect("a packet")));
+    }
+    assert!(ring.wake(ms(0)));
+    assert_eq!((ring.published(), ring.next_wakeup()), (3, None));
+    assert!(!ring.push(ms(1), all.next().expect("a packet")));
     assert_eq!(ring.next_wakeup(), Some(ms(40)));
     assert!(!ring.wake(ms(39)));
     assert!(ring.wake(ms(40)));
-    assert_eq!((ring.published(), ring.next_wakeup()), (1, None));
+    assert_eq!((ring.published(), ring.next_wakeup()), (4, None));
+    // Whoever never wakes it is not waited for, either.
+    assert!(!ring.push(ms(100), all.next().expect("a packet")));
+    assert!(ring.push(ms(140), all.next().expect("a packet")));
     let count = 64 * 1024 / PACKET;
-    let published: Vec<bool> = all.take(count).map(|packet| ring.push(ms(41), packet)).collect();
+    let published: Vec<bool> = all.take(count).map(|packet| ring.push(ms(141), packet)).collect();
     assert_eq!(published.iter().filter(|published| **published).count(), 1);
     assert!(published[count - 1]);
 }

@@ -41,7 +41,8 @@ enum Place {
 pub struct Channel {
     hash: u64,
     places: Vec<Place>,
-    counts_per_s: u32,
+    /// The places of packets that count.
+    counts: Vec<u32>,
     /// The pictures of even and of odd seconds.
     video: [Template; 2],
 }
@@ -55,8 +56,9 @@ impl Channel {
         // Between 90 and 110 per cent of the average, always the same for one channel.
         let packets = bits_per_s / 8 / PACKET as u64 * (90 + hash % 21) / 100;
         let places = lay_out(packets.max(LEAST_PACKETS_PER_S) as usize, &video[0]);
-        let counts_per_s = places.iter().filter(|place| matches!(place, Place::Count(_))).count() as u32;
-        Self { hash, places, counts_per_s, video }
+        let counting = (0..).zip(&places).filter(|(_, place)| matches!(place, Place::Count(_)));
+        let counts = counting.map(|(at, _)| at).collect();
+        Self { hash, places, counts, video }
     }
 
     /// What the padding packets carry to tell this channel from others.
@@ -77,6 +79,14 @@ impl Channel {
     /// The number of the packet that is sent at a time of the wall clock.
     pub fn at(&self, unix_ms: u64) -> u64 {
         unix_ms / 1000 * self.packets_per_s() + unix_ms % 1000 * self.packets_per_s() / 1000
+    }
+
+    /// When the packet with this running number is sent, in milliseconds of the wall clock; whatever comes later is
+    /// late.
+    pub fn counted_at_ms(&self, number: u64) -> f64 {
+        let per_s = self.counts.len().max(1) as u64;
+        let place = self.counts.get((number % per_s) as usize).copied().unwrap_or_default();
+        (number / per_s) as f64 * 1e3 + f64::from(place) * 1e3 / self.packets_per_s() as f64
     }
 
     /// The packet with which the second begins that has this one: tables and a picture in full.
@@ -105,7 +115,7 @@ impl Channel {
                 self.video[(second % 2) as usize].packet(second, index, sent)
             }
             Place::Count(index) => {
-                packet::count(self.hash, second * u64::from(self.counts_per_s) + u64::from(index))
+                packet::count(self.hash, second * self.counts.len() as u64 + u64::from(index))
             }
         }
     }

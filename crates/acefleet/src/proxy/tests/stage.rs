@@ -4,19 +4,29 @@ use super::super::*;
 
 use crate::dial::{Whom, fixture};
 use crate::engine::Engines;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use control::command::KeyType;
 use control::ids::ContainerId;
 use control::message::Obstacle;
 use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use socket2::SockRef;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use testbed::count::{Counter, Seen};
 use testbed::engine::{Engine, Settings};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, timeout};
 
 /// The longest that anything may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a remote viewer's socket takes without being read: less than a piece of a channel now and then.
+const SOCKET_BYTES: usize = 16 * 1024;
 
 /// A content id that is its own.
 pub(super) fn id(number: u8) -> Content {
@@ -162,6 +172,106 @@ pub(super) async fn live(joined: Joined) -> Viewer {
     match joined.settle(None).await.expect("he is served") {
         Showing::Live(live) => Viewer::of(live),
         Showing::File(file) => panic!("a file: {file:?}"),
+    }
+}
+
+/// A viewer at the other end of a connection of the server's kind. It is closed when he is gone.
+pub(super) struct Remote {
+    stream: TcpStream,
+    counter: Counter,
+    /// The bytes that he asked for and has not looked at.
+    held: BytesMut,
+    chunked: bool,
+    served: tokio::task::JoinHandle<()>,
+}
+
+impl Remote {
+    /// He asks for a channel in this version of HTTP, and the core hears of it.
+    pub(super) async fn comes(stage: &Stage, content: &Content, version: &str) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("there is a port");
+        let mut stream =
+            TcpStream::connect(listener.local_addr().expect("it has one")).await.expect("it listens");
+        let (accepted, _) = listener.accept().await.expect("he comes");
+        SockRef::from(&accepted).set_send_buffer_size(SOCKET_BYTES).expect("it is little");
+        SockRef::from(&stream).set_recv_buffer_size(SOCKET_BYTES).expect("it is little");
+        let (outlet, server) = Outlet::new(accepted);
+        let connection = Connection { outlet: Some(outlet), ..Connection::default() };
+        let joined = Mutex::new(Some(stage.proxy.join(content, connection).expect("there is room")));
+        stage.hear();
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let joined = joined.lock().expect("no test has failed holding it").take();
+            async move {
+                match joined.expect("he asks once").settle(None).await.expect("he is served") {
+                    Showing::Live(live) => {
+                        Ok::<_, String>(hyper::Response::new(live.framed(Framing::of(request.version()))))
+                    }
+                    Showing::File(file) => Err(format!("a file: {file:?}")),
+                }
+            }
+        });
+        let mut http = http1::Builder::new();
+        let serving = http.max_buf_size(SOCKET_BYTES).serve_connection(TokioIo::new(server), service);
+        // How it ends is his doing.
+        let served = tokio::spawn(async move { drop(serving.await) });
+        let asked = format!("GET / {version}\r\nHost: x\r\n\r\n");
+        stream.write_all(asked.as_bytes()).await.expect("it is connected");
+        Self {
+            stream,
+            counter: Counter::new(),
+            held: BytesMut::new(),
+            chunked: version == "HTTP/1.1",
+            served,
+        }
+    }
+
+    /// The head of his answer, which comes when there is something to see.
+    pub(super) async fn head(&mut self) {
+        while !self.held.ends_with(b"\r\n\r\n") {
+            let byte = self.stream.read_u8().await.expect("a head comes");
+            self.held.extend_from_slice(&[byte]);
+        }
+        let head = String::from_utf8_lossy(&self.held).to_ascii_lowercase();
+        assert_eq!(head.contains("transfer-encoding: chunked"), self.chunked, "{head}");
+        self.held.clear();
+    }
+
+    pub(super) fn seen(&self) -> &Seen {
+        self.counter.seen()
+    }
+
+    pub(super) async fn watch_until_counted(&mut self, count: u64) {
+        let until = self.seen().counted + count;
+        while self.seen().counted < until {
+            let count =
+                timeout(PATIENCE, self.stream.read_buf(&mut self.held)).await.expect("something comes");
+            assert!(count.expect("it is connected") > 0, "he was cut off");
+            self.look();
+        }
+    }
+
+    /// Takes whole chunks apart, strictly: what is between them has to be as it must.
+    fn look(&mut self) {
+        while !self.held.is_empty() {
+            if !self.chunked {
+                self.counter.feed(&self.held.split());
+                return;
+            }
+            let Some(end) = self.held.iter().position(|byte| *byte == b'\n') else { return };
+            let head = std::str::from_utf8(&self.held[..end - 1]).expect("a size in digits");
+            let size = usize::from_str_radix(head, 16).expect("a size in digits");
+            if self.held.len() < end + 1 + size + 2 {
+                return;
+            }
+            let chunk = self.held.split_to(end + 1 + size + 2);
+            assert_eq!(chunk[end + 1 + size..], *b"\r\n");
+            self.counter.feed(&chunk[end + 1..end + 1 + size]);
+        }
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        self.served.abort();
     }
 }
 

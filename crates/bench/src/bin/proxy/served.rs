@@ -29,8 +29,11 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 const ENGINE: &str = "engine";
+/// Little is kept, so that the buffer is full before it counts how memory grows with viewers.
+const CHOSEN: [(&str, &str); 2] = [("PROXY_BUFFER_S", "4"), ("PROXY_MAX_VIEWERS", "1000")];
 
-fn runtime() -> io::Result<tokio::runtime::Runtime> {
+/// What everything here runs on.
+pub(crate) fn runtime() -> io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
@@ -59,7 +62,8 @@ pub(crate) fn serve(engine: SocketAddr) -> io::Result<()> {
 }
 
 fn parts(engine: SocketAddr) -> io::Result<(Arc<Proxy>, Parts)> {
-    let settings = settings::read(&Sources { environment: BTreeMap::new(), ..Sources::empty() });
+    let environment = CHOSEN.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let settings = settings::read(&Sources { environment, ..Sources::empty() });
     let settings = settings.map_err(|problems| io::Error::other(format!("{problems:?}")))?;
     let ways = Arc::new(ways(engine));
     let meters = Arc::new(Meters::default());
