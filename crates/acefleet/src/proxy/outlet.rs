@@ -2,8 +2,8 @@
 //!
 //! To be asked for each piece would cost a turn of the viewer's task for every piece. So whenever the server has
 //! written all that it had, and waits for more, the channel writes what it publishes itself, to one viewer after the
-//! other, framed as the server frames it. What a socket does not take at once is left to the server, which waits for it;
-//! until then the channel passes this viewer by. Nothing is copied, and nothing here decides what is sent.
+//! other, framed as the server frames it. What a socket does not take at once is left to the server, which waits for
+//! it; until then the channel passes this viewer by. Nothing is copied, and nothing here decides what is sent.
 
 use bytes::Bytes;
 use hyper::Version;
