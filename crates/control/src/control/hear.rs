@@ -81,6 +81,10 @@ impl Control {
         if core::mem::take(&mut self.docker.list_again) {
             self.agenda.set(Wake::List, self.now);
         }
+        if asked < self.settles_at {
+            // It does not tell what the core before this one may still have brought about.
+            self.agenda.set_earlier(Wake::List, self.settles_at);
+        }
         match outcome {
             Outcome::Done(Report::Listing(listing)) => {
                 self.docker.listings_failed = 0;

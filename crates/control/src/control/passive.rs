@@ -59,6 +59,7 @@ impl Control {
         let why = vec![Why::Quoted(why), Why::Rebuilds(lately, rebuilds::WINDOW)];
         self.write(Subject::Fleet, What::Rebuilt, why, Expect::Nothing);
         self.settles_at = self.now + rebuilds::SETTLES;
+        self.agenda.set_earlier(Wake::List, self.settles_at);
         if let Some(until) = rebuilds::rests_until(times).filter(|until| *until > self.now) {
             self.broken = Some(PassiveView { why: PassiveWhy::Rebuilds, since: self.now, until });
             self.stand_back(PassiveWhy::Rebuilds, until);
@@ -89,13 +90,7 @@ impl Control {
             self.wake_to_decide(passive.until);
         }
         self.wake_to_decide(self.settles_at);
-        if passive.is_some() || self.settles_at > self.now {
-            return false;
-        }
-        if !self.has_looked_since_it_settled() && self.docker.listing.is_none() {
-            self.agenda.set_earlier(Wake::List, self.now);
-        }
-        self.has_looked_since_it_settled()
+        passive.is_none() && self.settles_at <= self.now && self.has_looked_since_it_settled()
     }
 
     /// What the core before this one had begun has come about by now, perhaps untold: it is looked for before anything
