@@ -281,6 +281,16 @@ impl Ring {
     }
 
     fn note_picture(&mut self, place: u64, moment: Moment) {
+        let same = self.picture.filter(|(_, breaks)| *breaks == self.breaks);
+        // Not every picture tells its time; and pictures that tell only when they are shown come in another order.
+        let is_between = |(before, _): (Moment, u64)| {
+            let back = before.decoded.zip(moment.decoded).and_then(|_| before.since(moment));
+            let untimed = before.decoded.is_some() && moment.decoded.is_none();
+            untimed || back.is_some_and(|back| !back.is_zero() && back < PAUSE_MAX)
+        };
+        if same.is_some_and(is_between) {
+            return;
+        }
         let before = self.picture.replace((moment, self.breaks));
         let follows = |(before, breaks): &(Moment, u64)| {
             *breaks == self.breaks && moment.since(*before).is_some_and(|pause| pause <= PAUSE_MAX)

@@ -94,6 +94,70 @@ fn with_keyframes_every(period: u64, from: f64, mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
+/// Where the pictures that are no keyframes begin.
+fn other_pictures(bytes: &mut [u8]) -> impl Iterator<Item = &mut [u8]> {
+    bytes.chunks_mut(PACKET).filter(|raw| {
+        let packet = Packet::new(raw).expect("a packet");
+        let key = packet.adaptation().is_some_and(Adaptation::random_access);
+        packet.pid() == Pid::new(VIDEO_PID) && packet.begins() && !key
+    })
+}
+
+/// Where a packet's picture tells its times.
+fn header(raw: &mut [u8]) -> &mut [u8] {
+    let begins = (4..PACKET - 14).find(|at| raw[*at..at + 3] == [0, 0, 1]).expect("a picture begins");
+    &mut raw[begins..begins + 14]
+}
+
+#[test]
+fn pictures_that_do_not_tell_their_time_break_nothing_off_when_delivery_pauses() {
+    let mut studio = Studio::new(Settings::default());
+    let (source, channel) = (SourceId(1), channel("untimed"));
+    studio.splice.open(source);
+    let untimed = |from, to| {
+        let mut bytes: Vec<u8> = seconds(&channel, from..to).into();
+        other_pictures(&mut bytes).for_each(|raw| header(raw)[7] &= 0x3f);
+        bytes
+    };
+    studio.feed(source, 0, 5, untimed);
+    // What follows comes later than it should, and is complete.
+    studio.feed(source, 7, 19, |from, to| untimed(from - 2.0, to - 2.0));
+    assert!(!studio.playlist().contains("DISCONTINUITY\n"), "{}", studio.playlist());
+    assert!(
+        (0..4).all(|number| studio.segmenter.segment(number).is_none_or(|segment| !segment.discontinuity))
+    );
+}
+
+#[test]
+fn pictures_that_are_shown_in_another_order_break_nothing_off() {
+    let mut studio = Studio::new(Settings::default());
+    let (source, channel) = (SourceId(1), channel("reordered"));
+    studio.splice.open(source);
+    studio.feed(source, 0, 12, |from, to| {
+        let mut bytes: Vec<u8> = seconds(&channel, from..to).into();
+        // Every other one tells a time a tenth of a second too early, and no time of decoding.
+        for raw in other_pictures(&mut bytes).step_by(2) {
+            let times = header(raw);
+            assert!(times[7] & 0x80 != 0, "it tells its time");
+            let bits = |byte: u8, mask: u8, shift: u32| u64::from(byte & mask) << shift;
+            let shown = bits(times[9] >> 1, 7, 30)
+                | bits(times[10], 255, 22)
+                | bits(times[11] >> 1, 127, 15)
+                | bits(times[12], 255, 7)
+                | bits(times[13] >> 1, 127, 0);
+            let [a, b, c, d, e] = {
+                let early = shown - 9_000;
+                let byte = |shift: u32, mask: u64| u8::try_from(early >> shift & mask).expect("it is masked");
+                [byte(30, 7), byte(22, 255), byte(15, 127), byte(7, 255), byte(0, 127)]
+            };
+            times[7] = times[7] & 0x3f | 0x80;
+            times[9..14].copy_from_slice(&[0x21 | a << 1, b, c << 1 | 1, d, e << 1 | 1]);
+        }
+        bytes
+    });
+    assert!(!studio.playlist().contains("DISCONTINUITY\n"), "{}", studio.playlist());
+}
+
 #[test]
 fn segments_begin_with_tables_and_a_keyframe_and_hold_everything() {
     let mut studio = Studio::new(Settings::default());
