@@ -71,15 +71,20 @@ fn keeps_out(headers: &HeaderMap, chosen: &Chosen) -> Option<&'static str> {
         return None;
     }
     // Behind a proxy the host may be another one than the page's; the browser knows.
-    let is_ours = match text("sec-fetch-site") {
+    let site = text("sec-fetch-site");
+    let is_ours = match site {
         Some(site) => matches!(site, "same-origin" | "none"),
         None => origin.split_once("://").map(|(_, host)| host) == text(HOST.as_str()),
     };
     if !is_ours {
         return Some("pages of other origins may change nothing, unless CORS_ORIGINS names theirs");
     }
+    // Whoever lends his name has no certificate for what is here. That this request came by one, and not only the page,
+    // is known where the browser says whose page it is.
+    let is_certified = site.is_some() && origin.starts_with("https://");
     // With a key, the page has to know that.
-    (chosen.key.is_none() && may_be_borrowed(origin, chosen.base_url.as_deref())).then_some(
+    let is_open = chosen.key.is_none() && !is_certified;
+    (is_open && may_be_borrowed(origin, chosen.base_url.as_deref())).then_some(
         "anybody may point a name like this page's here, so it may change nothing, unless CORS_ORIGINS names its \
          origin or API_KEY is set",
     )
@@ -90,10 +95,6 @@ fn keeps_out(headers: &HeaderMap, chosen: &Chosen) -> Option<&'static str> {
 /// page can say that, too.
 fn may_be_borrowed(origin: &str, base_url: Option<&str>) -> bool {
     let host = |text: &str| Some(url::Url::parse(text).ok()?.host()?.to_owned());
-    // Whoever lends his name has no certificate for what is here, nor is there one for what is his.
-    if origin.starts_with("https://") {
-        return false;
-    }
     let Some(url::Host::Domain(name)) = host(origin) else { return false };
     let name = name.trim_end_matches('.');
     let top = name.rsplit_once('.').map(|(_, top)| top);
@@ -115,14 +116,16 @@ mod tests {
             "http://nas:8000",
             "http://nas.local",
             "http://tv.home.arpa",
-            "https://tv.example.org",
             "null",
         ] {
             assert!(!may_be_borrowed(origin, None), "{origin}");
         }
-        for origin in
-            ["http://evil.example.org:8000", "http://localhost.example.org", "http://10.0.0.1.example.org."]
-        {
+        for origin in [
+            "http://evil.example.org:8000",
+            "https://evil.example.org:8000",
+            "http://localhost.example.org",
+            "http://10.0.0.1.example.org.",
+        ] {
             assert!(may_be_borrowed(origin, None), "{origin}");
         }
         assert!(!may_be_borrowed("http://tv.example.org:8000", Some("http://tv.example.org:8000/ace")));

@@ -162,6 +162,12 @@ async fn a_page_that_borrows_a_name_to_be_taken_for_ours_changes_nothing_without
     {
         assert_eq!(ask(&open, origin, None).await.status, 200, "{origin}");
     }
+    // Over TLS browsers say whose page it is. One that does not came from a page that has a certificate to here, which
+    // has none.
+    let borrowed = [("origin", "https://evil.example:8000"), ("host", "evil.example:8000")];
+    let borrowed = borrowed.map(|(name, value)| (HeaderName::from_static(name), value.to_owned()));
+    let got = open.send_with(Method::POST, "/gc", None, &borrowed).await;
+    assert!(told(&got, 403).contains("API_KEY"));
     let mut setup = Setup::with_vpns(&[("gluetun", None)]);
     setup.chosen.base_url = Some("http://tv.example:8000".into());
     assert_eq!(ask(&setup.start().await, "http://tv.example:8000", None).await.status, 200);
