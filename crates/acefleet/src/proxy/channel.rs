@@ -32,6 +32,9 @@ const DUMB_AFTER: Duration = Duration::from_millis(300);
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// So many viewers are served together before others get a turn: less than a millisecond's work.
 const SERVED_TOGETHER: usize = 32;
+/// After so long, whoever has not been served yet is woken instead, and takes it by himself: the channel has to go on
+/// reading, and there may be other processors.
+const SERVED_FOR_MAX: Duration = Duration::from_millis(15);
 /// A channel that nobody watches is kept for so long at most, whatever the core says: longer than it lingers there.
 const UNWATCHED_MAX: Duration = Duration::from_secs(10);
 
@@ -228,10 +231,16 @@ impl Channel {
         lock(&self.seats).values().for_each(|seat| seat.wake());
     }
 
-    /// There is something new: everybody is sent it, one after the other, with a pause now and then for others.
+    /// There is something new: everybody is sent it, one after the other, with a pause now and then for others, for as
+    /// long as there is time.
     async fn serve_all(&self, proxy: &Proxy) {
         let seats: Vec<_> = lock(&self.seats).values().cloned().collect();
+        let began = Instant::now();
         for (number, seat) in (1..).zip(&seats) {
+            if began.elapsed() > SERVED_FOR_MAX {
+                seat.wake();
+                continue;
+            }
             seat.serve(proxy, self);
             if number % SERVED_TOGETHER == 0 {
                 yield_now().await;

@@ -112,6 +112,10 @@ impl Outlet {
 
     /// Writes a piece for the channel, whose turn it is.
     pub(super) fn write(&self, turn: &mut Turn, framing: Framing, piece: Bytes) {
+        if piece.is_empty() {
+            // As a chunk it would be the end of the body.
+            return;
+        }
         let mut head = [0; CHUNK_HEAD_MAX];
         let (head, tail) = match framing {
             Framing::Chunks => (chunk_head(&mut head, piece.len()), CHUNK_END),
@@ -135,6 +139,9 @@ impl Outlet {
         let mut turn = self.turn();
         while let Some(first) = turn.rest.front_mut() {
             let written = ready!(self.poll_write(context, |stream| stream.try_write(first)))?;
+            if written == 0 {
+                return Poll::Ready(Err(ErrorKind::WriteZero.into()));
+            }
             drop(first.split_to(written));
             if first.is_empty() {
                 turn.rest.pop_front();

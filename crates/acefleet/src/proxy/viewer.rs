@@ -450,14 +450,14 @@ impl Live {
     /// What he is given now. When it is nothing he is told to wait, in the same breath: nothing comes in between.
     fn next(&mut self) -> Option<Bytes> {
         let Watching { proxy, channel, seat } = &self.watching;
+        // A file is not on the channel's tape.
+        let beat = Some(channel.beat()).filter(|_| channel.file().is_none());
         let mut turn = seat.connection.outlet.as_ref().map(|outlet| outlet.turn());
         if let (Some(turn), Some(framing), false) = (&mut turn, self.framing, self.begun) {
             turn.begin(framing);
         }
         self.begun = true;
         let bytes = seat.next(proxy, channel).or_else(|| {
-            // A file is not on the channel's tape.
-            let beat = Some(channel.beat()).filter(|_| channel.file().is_none());
             let due = beat.is_some() && self.beat != beat;
             due.then(|| {
                 self.beat = beat;
