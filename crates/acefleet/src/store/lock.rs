@@ -43,6 +43,8 @@ impl Lock {
             std::fs::create_dir_all(folder).map_err(unusable)?;
         }
         let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        // One that only somebody else may write to can still be held by him, and by us.
+        let open = open.or_else(|error| File::open(&path).map_err(|_| error));
         let mut file = open.map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -60,7 +62,7 @@ impl Lock {
             .set_len(0)
             .and_then(|()| file.seek(SeekFrom::Start(0)))
             .and_then(|_| file.write_all(holder.as_bytes()));
-        // A disk that is full takes no name, and the lock is held all the same.
+        // A disk that is full, or a file of somebody else, takes no name; the lock is held all the same.
         drop(written);
         Ok(Self { _file: file })
     }
@@ -77,6 +79,19 @@ mod tests {
         let lock = Lock::take(&database).unwrap();
         let Err(Held::By(holder)) = Lock::take(&database) else { panic!("taken twice") };
         assert!(holder.contains(&format!("process {}", std::process::id())), "{holder}");
+        drop(lock);
+        assert!(Lock::take(&database).is_ok());
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_lock_that_may_not_be_written_to_is_held_all_the_same() {
+        let folder = std::env::temp_dir().join(format!("acefleet-lock-read-only-{}", std::process::id()));
+        let database = folder.join("a.db");
+        // Nobody can write to a folder, whatever his rights.
+        std::fs::create_dir_all(folder.join("a.db.lock")).unwrap();
+        let lock = Lock::take(&database).unwrap();
+        assert!(matches!(Lock::take(&database), Err(Held::By(_))));
         drop(lock);
         assert!(Lock::take(&database).is_ok());
         std::fs::remove_dir_all(folder).unwrap();

@@ -5,6 +5,7 @@ use super::file::{self, VERSION_AT, Whose};
 use super::tables::MIGRATIONS;
 use super::trouble::Trouble;
 use rusqlite::{Connection, OpenFlags};
+use rustix::fs::{Access, access};
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -42,8 +43,9 @@ fn looked(path: &Path) -> Result<Seen, Trouble> {
     Ok(seen)
 }
 
-/// A file that is there has to be one that may be written to, and not of a later time.
+/// A file that is there has to be one that may be written to, and not of a later time. SQLite makes others beside it.
 fn usable(path: &Path) -> Result<(), Trouble> {
+    folder(path)?;
     let file = OpenOptions::new().read(true).write(true).open(path).map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Trouble::ReadOnly,
         _ => Trouble::Disk(error.to_string()),
@@ -54,13 +56,18 @@ fn usable(path: &Path) -> Result<(), Trouble> {
     if found > known { Err(Trouble::FromTheFuture { found, known }) } else { Ok(()) }
 }
 
-/// A folder that is missing can be made if what is there of its path are folders.
+/// A folder that is missing can be made if what is there of its path is a folder that may be written to.
 fn folder(path: &Path) -> Result<(), Trouble> {
-    let there = path.ancestors().skip(1).find(|above| above.exists());
-    match there.filter(|there| !there.is_dir()) {
-        Some(there) => Err(Trouble::Folder(there.to_owned(), io::ErrorKind::NotADirectory.into())),
-        None => Ok(()),
+    let above = path
+        .ancestors()
+        .skip(1)
+        .map(|above| if above.as_os_str().is_empty() { Path::new(".") } else { above });
+    let Some(there) = above.into_iter().find(|above| above.exists()) else { return Ok(()) };
+    if !there.is_dir() {
+        return Err(Trouble::Folder(there.to_owned(), io::ErrorKind::NotADirectory.into()));
     }
+    access(there, Access::WRITE_OK | Access::EXEC_OK)
+        .map_err(|refused| Trouble::Folder(there.to_owned(), refused.into()))
 }
 
 /// What somebody else's file is, in words. The orchestrator in Python is known by its tables.

@@ -50,7 +50,8 @@ pub(super) enum Said {
 
 /// The process's command line.
 pub(super) fn command(folder: &Path, at_once: bool) -> Command {
-    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    // This program, found without the folders that lead to it: whoever gives up privileges may not enter them.
+    let mut command = Command::new(format!("/proc/{}/exe", std::process::id()));
     command.args(["--exact", "store::child::a_process_that_is_told_to_writes_until_it_is_killed"]);
     command.env(FOLDER, folder).stdout(std::process::Stdio::null());
     if at_once {

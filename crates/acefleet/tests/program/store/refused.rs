@@ -3,10 +3,11 @@
 use super::child::{self, DATABASE, Said};
 use super::{Folder, until};
 use rusqlite::Connection;
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 fn last_committed(folder: &Path) -> u64 {
     let committed = child::said(folder).into_iter().rev().find_map(|said| match said {
@@ -43,6 +44,39 @@ fn a_disk_that_takes_no_more_is_said_and_when_it_does_again_what_waited_is_writt
     assert!(last >= last_committed(folder.path()));
 }
 
+/// Whoever is everything to the system may write everywhere, unless he gives that away. The folder is one of his.
+fn unprivileged(folder: &Path, command: Command) -> Command {
+    if fs::metadata(folder).expect("it is there").uid() == 0 {
+        child::by(&["setpriv", "--bounding-set=-dac_override,-dac_read_search"], &command)
+    } else {
+        command
+    }
+}
+
+#[test]
+fn check_says_that_a_folder_may_not_be_written_to_before_anything_is_started() {
+    let folder = Folder::new("check");
+    let allow = |mode| {
+        fs::set_permissions(folder.path(), Permissions::from_mode(mode)).expect("its permissions");
+    };
+    let program = File::open(env!("CARGO_BIN_EXE_acefleet")).expect("the program");
+    let check = || {
+        // Found without the folders that lead to it.
+        let program = format!("/proc/{}/fd/{}", std::process::id(), program.as_raw_fd());
+        let mut check = Command::new(program);
+        check.arg("check").env("DOCKER_HOST", "unix:///nowhere/docker.sock");
+        check.env("DB_URL", format!("sqlite:///{}", folder.path().join("deeper").join(DATABASE).display()));
+        let ended = unprivileged(folder.path(), check).stdout(Stdio::piped()).output().expect("it runs");
+        String::from_utf8(ended.stdout).expect("text")
+    };
+    let report = check();
+    assert!(report.contains("history in "), "{report}");
+    allow(0o555);
+    let report = check();
+    allow(0o755);
+    assert!(!report.contains("history in ") && report.contains("Permission denied"), "{report}");
+}
+
 #[test]
 fn a_file_that_may_not_be_written_to_is_said_and_when_it_may_what_waited_is_written() {
     let folder = Folder::new("read-only");
@@ -60,12 +94,7 @@ fn a_file_that_may_not_be_written_to_is_said_and_when_it_may_what_waited_is_writ
     allow("said", 0o666);
     allow(DATABASE, 0o444);
     allow("", 0o555);
-    let mut child = child::command(folder, true);
-    // Whoever is everything to the system may write everywhere, unless he gives that away.
-    if fs::metadata(folder).expect("it is there").uid() == 0 {
-        child = child::by(&["setpriv", "--bounding-set=-dac_override,-dac_read_search"], &child);
-    }
-    let child = child.spawn().expect("it starts");
+    let child = unprivileged(folder, child::command(folder, true)).spawn().expect("it starts");
     until("it is said", || child::said(folder).contains(&Said::Trouble));
     allow("", 0o777);
     allow(DATABASE, 0o666);
