@@ -10,6 +10,8 @@ use std::fmt::Write;
 pub const SECTION_MAX_BYTES: usize = 1 << 20;
 /// Shorter secrets are parts of ordinary words: taking them out would only make the text unreadable.
 const SECRET_MIN_BYTES: usize = 4;
+/// Shorter pieces of secrets are as well: `passive` is no half of a password.
+const PIECE_MIN_BYTES: usize = 8;
 /// What stands in place of a secret.
 const STARS: &str = "***";
 
@@ -116,7 +118,7 @@ fn without_secrets(mut text: String, secrets: &[Secret]) -> String {
 /// The same text without a secret, and without its beginning or its end if at least half of it is there: others cut
 /// what they write down, too.
 fn without_pieces(mut text: String, secret: &str) -> String {
-    let half = (secret.len() / 2).max(SECRET_MIN_BYTES);
+    let half = (secret.len() / 2).max(PIECE_MIN_BYTES).min(secret.len());
     let beginnings = (half..=secret.len()).rev().filter_map(|end| secret.get(..end));
     let ends = (0..=secret.len() - half).filter_map(|begin| secret.get(begin..));
     // The longest first: whoever has one of them has the shortest as well.
@@ -265,6 +267,15 @@ mod tests {
         let mut report = Report::new(&facts, &[]);
         report.section("Log", "it answers 400: key=correct-horse-ba\nhorse-battery, correct", Keep::End);
         assert!(report.finish().ends_with("it answers 400: key=***\n***, correct\n"));
+    }
+
+    #[test]
+    fn a_password_that_begins_like_an_ordinary_word_leaves_that_word_alone() {
+        let pairs = [("GLUETUN_API_USER", "me"), ("GLUETUN_API_PASSWORD", "gluetun24"), ("API_KEY", "key12")];
+        let facts = Facts::of(&settings(&pairs.map(|(name, value)| (name.to_owned(), value.to_owned()))));
+        let mut report = Report::new(&facts, &[]);
+        report.section("Log", "VPN 'gluetun' is healthy: gluetun24, gluetun2, key12, key1", Keep::End);
+        assert!(report.finish().ends_with("VPN 'gluetun' is healthy: ***, ***, ***, key1\n"));
     }
 
     #[test]
