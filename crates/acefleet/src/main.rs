@@ -10,7 +10,17 @@ use tokio::runtime::Runtime;
 /// What hangs on a disk or a resolver gets so long at the end, and no longer: nobody waits for its answer any more.
 const LEFTOVERS_MAX: Duration = Duration::from_secs(1);
 
+/// What has been logged is written, however the program ends.
+struct LastWords;
+
+impl Drop for LastWords {
+    fn drop(&mut self) {
+        log::finish();
+    }
+}
+
 fn main() -> ExitCode {
+    let _last_words = LastWords;
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -20,7 +30,6 @@ fn main() -> ExitCode {
     };
     let code = runtime.block_on(run());
     runtime.shutdown_timeout(LEFTOVERS_MAX);
-    log::finish();
     code
 }
 
