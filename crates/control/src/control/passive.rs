@@ -3,7 +3,6 @@
 //! Passive, acefleet observes, serves snapshots and routes, and sends nothing that changes containers.
 
 use super::Control;
-use crate::agenda::Wake;
 use crate::engine::{Changing, Engine};
 use crate::journal::{Expect, Subject, What, Why};
 use crate::mark::Mark;
@@ -59,7 +58,6 @@ impl Control {
         let why = vec![Why::Quoted(why), Why::Rebuilds(lately, rebuilds::WINDOW)];
         self.write(Subject::Fleet, What::Rebuilt, why, Expect::Nothing);
         self.settles_at = self.now + rebuilds::SETTLES;
-        self.agenda.set_earlier(Wake::List, self.settles_at);
         if let Some(until) = rebuilds::rests_until(times).filter(|until| *until > self.now) {
             self.broken = Some(PassiveView { why: PassiveWhy::Rebuilds, since: self.now, until });
             self.stand_back(PassiveWhy::Rebuilds, until);
