@@ -241,6 +241,11 @@ export class Pretended {
         created: known.first_seen, status: "running", labels: known.labels, ports: {} });
     }
     if (path.endsWith("/stats")) return json(samples());
+    if (path === "/channels/stream") {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write("event: channels\ndata: []\n\n");
+      return true;
+    }
     if (path === "/channels" || path === "/demo") return json(path === "/demo" ? { viewers: [] } : []);
     if (request.method === "POST") {
       const broken = /^\/demo\/vpn\/(.*)\/(fail|recover)$/.exec(path);

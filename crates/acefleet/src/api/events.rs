@@ -14,7 +14,7 @@ use super::wire::vpn::VpnStatus;
 use crate::driver::gate::Picture;
 use crate::journal::Numbered;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use control::snapshot::StreamView;
@@ -37,6 +37,9 @@ const BEHIND_MAX: usize = 256;
 const CHANGES_EVERY: Duration = Duration::from_millis(50);
 /// Where browsers say which event was the last that they have got.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// A reverse proxy that gathers what it passes on, as nginx does, is told not to.
+const UNBUFFERED: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
 /// A sign of life while nothing changes.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Entries of the journal in the first event.
@@ -132,7 +135,8 @@ pub(super) fn told(
     over: CancellationToken,
 ) -> Response {
     let events = events.take_until(over.cancelled_owned());
-    Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("still here")).into_response()
+    let sse = Sse::new(events).keep_alive(KeepAlive::new().interval(HEARTBEAT).text("still here"));
+    ([UNBUFFERED], sse).into_response()
 }
 
 /// What one listener has been sent and is to be sent.
