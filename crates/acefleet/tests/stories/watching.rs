@@ -269,7 +269,7 @@ fn channels_that_are_offline_are_refused_and_disturb_nobody() {
     two_vpns(&ground);
     // However slow this machine is: the status line waits for what the engine says.
     let plan = Plan::behind(&ground, &["gluetun1", "gluetun2"]);
-    let fleet = Fleet::start(plan.with("MIN_REPLICAS", "4").with("PROXY_COMMIT_MS", "10000"));
+    let fleet = Fleet::start(plan.with("MIN_REPLICAS", "4").with("PROXY_COMMIT_MS", "8000"));
     fleet.settles_at(4);
     let good = Watcher::crowd(fleet.at(), 2, 2);
     let dead = |kind: &str| format!("{kind}{:034x}", 7);

@@ -70,11 +70,11 @@ fn check_says_that_a_folder_may_not_be_written_to_before_anything_is_started() {
         String::from_utf8(ended.stdout).expect("text")
     };
     let report = check();
-    assert!(report.contains("history in "), "{report}");
+    assert!(report.contains("ok    history in "), "{report}");
     allow(0o555);
     let report = check();
     allow(0o755);
-    assert!(!report.contains("history in ") && report.contains("Permission denied"), "{report}");
+    assert!(report.contains("FAIL  history in ") && report.contains("Permission denied"), "{report}");
 }
 
 #[test]
