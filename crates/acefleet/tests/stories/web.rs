@@ -54,6 +54,19 @@ pub(crate) fn send(
     headers: &[(&str, &str)],
     body: Option<&Value>,
 ) -> io::Result<Answer> {
+    let mut all = Vec::new();
+    begin(at, method, path, headers, body)?.read_to_end(&mut all)?;
+    parse(&all).ok_or_else(|| io::Error::other(format!("no HTTP: {:?}", String::from_utf8_lossy(&all))))
+}
+
+/// Sends a request on a connection of its own, from which its answer can be read.
+pub(crate) fn begin(
+    at: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: Option<&Value>,
+) -> io::Result<TcpStream> {
     let mut stream = TcpStream::connect_timeout(&at, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
@@ -70,9 +83,7 @@ pub(crate) fn send(
     request += "\r\n";
     request += body.as_deref().unwrap_or_default();
     stream.write_all(request.as_bytes())?;
-    let mut all = Vec::new();
-    stream.read_to_end(&mut all)?;
-    parse(&all).ok_or_else(|| io::Error::other(format!("no HTTP: {:?}", String::from_utf8_lossy(&all))))
+    Ok(stream)
 }
 
 fn parse(all: &[u8]) -> Option<Answer> {
