@@ -58,9 +58,10 @@ fn killed_in_the_middle_of(times: u32, within: Duration, mut begin: impl FnMut(&
     let ground = Ground::take();
     let mut fleet = four_engines(&ground);
     let mut moments = Moments::new();
-    let well = lives_on(&ground, &fleet.engines(), "gluetun1");
-    assert_eq!(well.len(), 2);
     for time in 1..=times {
+        // Which engines these are may change from time to time: what was to be more goes again, by choice.
+        let well = lives_on(&ground, &fleet.engines(), "gluetun1");
+        assert_eq!(well.len(), 2);
         let moment = moments.below(within);
         begin(&ground, &fleet, &fleet.engines());
         thread::sleep(moment);
@@ -76,12 +77,11 @@ fn killed_in_the_middle_of(times: u32, within: Duration, mut begin: impl FnMut(&
         for (name, life) in &well {
             assert_eq!(now.get(name), Some(life), "{name} was well, and was touched");
         }
-        // Back to four: what was to be more goes again, the youngest first.
+        // Back to four.
         fleet.post("/scale/4", &Value::Null);
         let engines = fleet.settles_at(4);
         assert_eq!(by_vpn(&engines), [("gluetun1".to_string(), 2), ("gluetun2".to_string(), 2)].into());
     }
-    assert_eq!(lives_on(&ground, &fleet.engines(), "gluetun1"), well);
 }
 
 /// Sends a request that nobody waits for. It has been sent, so whoever is started afterwards does not hear of it.
