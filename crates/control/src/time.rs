@@ -78,6 +78,9 @@ impl fmt::Display for Time {
 pub struct Stamp(u64);
 
 impl Stamp {
+    /// Later than every moment that Docker can tell.
+    pub const MAX: Self = Self(u64::MAX);
+
     /// The moment `nanos` nanoseconds after the Unix epoch, as Docker tells it.
     pub const fn from_nanos(nanos: u64) -> Self {
         Self(nanos)

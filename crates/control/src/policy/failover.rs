@@ -2,7 +2,7 @@
 
 use crate::engine::Engine;
 use crate::settings::Settings;
-use crate::time::Time;
+use crate::time::{Stamp, Time};
 use crate::vpn::Vpn;
 use core::cmp::Reverse;
 use core::time::Duration;
@@ -45,10 +45,16 @@ pub fn given_up_at(vpn: &Vpn, healthy_since: Option<Time>, settings: &Settings) 
     Some(since + settings.vpn_unhealthy_restart_timeout)
 }
 
-/// The order in which engines are given up: least harm first. The last one of a held VPN is its witness.
-pub fn least_harm(engine: &Engine, now: Time) -> (bool, bool, bool, Reverse<Time>, Reverse<u32>) {
+/// What is lost with an engine: whether it is watched, a carrier, and works; then its age, and its number.
+pub type Harm = (bool, bool, bool, Reverse<(Stamp, Time)>, Reverse<u32>);
+
+/// The order in which engines are given up: least harm first, and of the same the youngest. Their age is Docker's,
+/// because what this life has seen first may have been created last; one that Docker has told nothing of yet is
+/// the youngest. The last one of a held VPN is its witness.
+pub fn least_harm(engine: &Engine, now: Time) -> Harm {
     let watched = engine.is_used(now);
     let works = engine.answers.proven && engine.answers.failures == 0;
     let number = super::naming::number(&engine.name).unwrap_or(u32::MAX);
-    (watched, engine.is_carrier(), works, Reverse(engine.first_seen), Reverse(number))
+    let age = Reverse((engine.created_at.unwrap_or(Stamp::MAX), engine.first_seen));
+    (watched, engine.is_carrier(), works, age, Reverse(number))
 }

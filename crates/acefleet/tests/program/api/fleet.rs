@@ -118,6 +118,8 @@ pub(crate) struct Fleet {
 impl Drop for Fleet {
     fn drop(&mut self) {
         self.shutdown.cancel();
+        // Written and closed: its file is read or removed next.
+        self.store.close();
     }
 }
 

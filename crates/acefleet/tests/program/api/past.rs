@@ -33,7 +33,6 @@ async fn the_journal_is_read_page_by_page_beyond_a_restart() {
     let before = fleet(&folder).await;
     before.outside(|host| host.stop("gluetun2"));
     let old = list(&before, "/journal?limit=1000").await;
-    before.store.close();
     drop(before);
     let after = fleet(&folder).await;
     let all = list(&after, "/journal?limit=1000").await;
@@ -133,7 +132,6 @@ async fn streams_that_ended_and_their_samples_are_there_after_a_restart() {
         text.lines().find(|line| line.starts_with("orch_total_downloaded_bytes ")).expect("a line").to_owned()
     };
     let sums = bytes(&before.get("/metrics").await.text);
-    before.store.close();
     drop(before);
     let after = fleet(&folder).await;
     let [kept] = &list(&after, "/streams?status=ended").await[..] else { panic!("one") };
@@ -202,7 +200,6 @@ async fn whatever_somebody_calls_a_stream_breaks_no_query_no_metric_and_no_line(
     assert!(values.clone().count() > 0 && values.clone().all(is_number), "{metrics}");
     let story = list(&before, &format!("/journal?stream={encoded}")).await;
     assert!(!story.is_empty() && story.iter().all(|entry| entry["subject"]["kind"] == "stream"), "{story:?}");
-    before.store.close();
     drop(before);
     let after = fleet(&folder).await;
     assert_eq!(list(&after, &format!("/journal?stream={encoded}")).await, story);

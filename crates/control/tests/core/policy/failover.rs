@@ -5,6 +5,7 @@ use crate::desk::{secs, two_vpns};
 use control::Settings;
 use control::engine::Engine;
 use control::policy::failover;
+use control::time::{Stamp, Time};
 use control::vpn::{Failure, Verdict, Vpn};
 
 use Verdict::{Failed, Healthy, Pending};
@@ -92,24 +93,36 @@ fn some_vpn_has_been_healthy_since_the_longest_healthy_one_has() {
 
 #[test]
 fn engines_are_given_up_in_the_order_of_least_harm() {
+    const CREATED: Stamp = Stamp::from_nanos(1);
+    const LATER: Stamp = Stamp::from_nanos(2);
     let vpn = vpn(0, Failed);
     let with = |number, change: fn(&mut Engine)| {
         let mut engine = engine(number, &vpn);
+        engine.created_at = Some(CREATED);
         change(&mut engine);
         engine
     };
-    let mut silent_carrier = carrier(9, &vpn);
+    let carrier = |number| {
+        let mut carrier = carrier(number, &vpn);
+        carrier.created_at = Some(CREATED);
+        carrier
+    };
+    let mut silent_carrier = carrier(9);
     silent_carrier.answers.failures = 1;
     // The first goes first: those that do not work, the young, the old, the carriers, the watched; among equals
     // the highest number.
     let order = [
         with(2, |engine| engine.answers.failures = 1),
         with(1, |engine| engine.answers.proven = false),
+        // Docker has not told yet when.
+        with(0, |engine| (engine.created_at, engine.first_seen) = (None, Time::ZERO)),
+        // Told of before all the others were listed, and created after them.
+        with(8, |engine| (engine.created_at, engine.first_seen) = (Some(LATER), Time::ZERO)),
         with(3, |engine| engine.first_seen = at(50)),
         with(7, |_| {}),
         with(4, |_| {}),
         silent_carrier,
-        carrier(5, &vpn),
+        carrier(5),
         with(6, |engine| _ = engine.streams.insert("channel|1".into())),
     ];
     let mut sorted: Vec<_> = order.iter().rev().collect();
