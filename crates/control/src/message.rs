@@ -46,6 +46,8 @@ pub enum Message {
 pub enum Obstacle {
     /// No engine can play what he wants: asking again soon will not help.
     CannotBePlayed,
+    /// The engines that were to play it did not answer, which says nothing about what he wants.
+    NoAnswer,
     /// No engine has a seat for him, and none is coming in time.
     NoSeat,
     /// There are as many viewers as there may be.

@@ -161,6 +161,13 @@ impl Ring {
         }
     }
 
+    /// Keeps so many bytes at most from now on.
+    pub fn limit(&mut self, bytes: usize) {
+        if core::mem::replace(&mut self.limits.bytes, bytes) > bytes {
+            self.forget(self.newest.unwrap_or_default());
+        }
+    }
+
     /// Takes a packet, and says whether there is something new to read. Packets that came together are published
     /// together: whoever has pushed them wakes the ring after the last.
     pub fn push(&mut self, now: Duration, packet: Packet<'_>) -> bool {

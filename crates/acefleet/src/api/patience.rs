@@ -7,18 +7,19 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// How long nothing of an answer may be taken.
-const NOTHING_TAKEN_MAX: Duration = Duration::from_secs(30);
+/// How long nothing of an answer may be taken, if viewers are not given longer.
+pub(super) const NOTHING_TAKEN_MAX: Duration = Duration::from_secs(30);
 
 /// A stream that fails when it has had something to write for too long.
 pub(super) struct Patience<S> {
     stream: S,
+    limit: Duration,
     gives_up: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Patience<S> {
-    pub(super) const fn with(stream: S) -> Self {
-        Self { stream, gives_up: None }
+    pub(super) const fn with(stream: S, limit: Duration) -> Self {
+        Self { stream, limit, gives_up: None }
     }
 
     /// Whatever is written is progress; whatever is not, waits for an end.
@@ -27,7 +28,8 @@ impl<S> Patience<S> {
             self.gives_up = None;
             return written;
         }
-        let gives_up = self.gives_up.get_or_insert_with(|| Box::pin(sleep(NOTHING_TAKEN_MAX)));
+        let limit = self.limit;
+        let gives_up = self.gives_up.get_or_insert_with(|| Box::pin(sleep(limit)));
         ready!(gives_up.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -85,7 +87,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn whoever_takes_nothing_is_given_up() {
         let (ours, theirs) = duplex(16);
-        let error = Patience::with(ours).write_all(&[0; 64]).await.unwrap_err();
+        let error = Patience::with(ours, NOTHING_TAKEN_MAX).write_all(&[0; 64]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         drop(theirs);
     }
@@ -100,7 +102,7 @@ mod tests {
                 taken += theirs.read(&mut [0; 8]).await.unwrap();
             }
         });
-        Patience::with(ours).write_all(&[0; 64]).await.unwrap();
+        Patience::with(ours, NOTHING_TAKEN_MAX).write_all(&[0; 64]).await.unwrap();
         reader.await.unwrap();
     }
 }

@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
+use multer::Multipart;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,8 +31,10 @@ const PIECE_BYTES: usize = 64 << 10;
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(8);
 /// What comes before an address in a query.
 const URL_FIELD: &str = "url=";
-/// What browsers send a form's file as; what they send would have to be taken apart.
+/// How the type of a form begins.
 const FORM: &str = "multipart/";
+/// What a form has around its file, at most.
+const FORM_MAX_BYTES: usize = 64 << 10;
 
 /// What the routes need of the rest.
 #[derive(Debug)]
@@ -88,9 +91,10 @@ pub(super) async fn get_modified(
 
 /// Takes a playlist and gives it back with its AceStream entries leading to this server.
 #[utoipa::path(post, path = "/modify_m3u", tag = "watching",
-    request_body(content = String, content_type = "audio/x-mpegurl", description = "The playlist itself"),
+    request_body(content = String, content_type = "audio/x-mpegurl",
+        description = "The playlist itself, or a form (multipart/form-data) with it as its file"),
     responses((status = 200, body = String, content_type = "audio/x-mpegurl"),
-        (status = 415, body = Failure, description = "A form was sent instead of the playlist itself"),
+        (status = 422, body = Failure, description = "There is no file in the form"),
         (status = 503, body = Failure, description = "Too many are being taken")))]
 pub(super) async fn modify(
     State(api): State<Api>,
@@ -99,24 +103,47 @@ pub(super) async fn modify(
 ) -> Result<Response, Problem> {
     let base = base_of(&api, &headers)?;
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if kind.to_ascii_lowercase().starts_with(FORM) {
-        let message = "send the playlist itself as the body, as `curl --data-binary @list.m3u` does";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
-    }
+    let is_form = kind.to_ascii_lowercase().starts_with(FORM);
+    let boundary =
+        is_form.then(|| multer::parse_boundary(kind)).transpose().map_err(|error| unread(&error))?;
     let seat = seat(&api)?;
-    let playlist = match timeout(UPLOAD_TIMEOUT, to_bytes(body, PLAYLIST_MAX_BYTES)).await {
+    let limit = PLAYLIST_MAX_BYTES + if boundary.is_some() { FORM_MAX_BYTES } else { 0 };
+    let playlist = match timeout(UPLOAD_TIMEOUT, to_bytes(body, limit)).await {
         Ok(Ok(playlist)) => playlist,
-        Ok(Err(_)) => {
-            let limit = PLAYLIST_MAX_BYTES / 1024 / 1024;
-            let message = format!("the playlist is longer than {limit} MiB, or did not arrive to its end");
-            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, message));
-        }
+        Ok(Err(_)) => return Err(too_long()),
         Err(_) => {
             let message = format!("the playlist was not there within {} s", UPLOAD_TIMEOUT.as_secs());
             return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, message));
         }
     };
+    let playlist = match boundary {
+        Some(boundary) => file_of(playlist, boundary).await?,
+        None => playlist,
+    };
     given_back(rewrite(&playlist, &base).bytes, seat)
+}
+
+fn too_long() -> Problem {
+    let limit = PLAYLIST_MAX_BYTES / 1024 / 1024;
+    let message = format!("the playlist is longer than {limit} MiB, or did not arrive to its end");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, message)
+}
+
+fn unread(error: &multer::Error) -> Problem {
+    Problem::invalid(format!("the form cannot be read: {error}"))
+}
+
+/// The file in a form, as browsers and `curl -F` send it.
+async fn file_of(form: Bytes, boundary: String) -> Result<Bytes, Problem> {
+    let mut parts = Multipart::new(stream::iter([Ok::<_, Infallible>(form)]), boundary);
+    while let Some(part) = parts.next_field().await.map_err(|error| unread(&error))? {
+        if part.file_name().is_none() {
+            continue;
+        }
+        let file = part.bytes().await.map_err(|error| unread(&error))?;
+        return if file.len() > PLAYLIST_MAX_BYTES { Err(too_long()) } else { Ok(file) };
+    }
+    Err(Problem::invalid("there is no file in the form; send one, as `curl -F file=@list.m3u` does"))
 }
 
 /// It begins as playlists begin.

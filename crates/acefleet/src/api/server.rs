@@ -1,7 +1,7 @@
 //! The server: accepts connections within bounds, and lets them end well.
 
 use super::events::tell_changes;
-use super::patience::Patience;
+use super::patience::{NOTHING_TAKEN_MAX, Patience};
 use super::trends;
 use super::{Api, Parts, router};
 use crate::proxy::{Connection, Outlet};
@@ -48,6 +48,7 @@ pub async fn serve(listener: TcpListener, parts: Parts, shutdown: CancellationTo
     let api = Api::new(parts);
     let router = router(&api);
     let connections = TaskTracker::new();
+    let patience = api.parts.proxy.patience().max(NOTHING_TAKEN_MAX);
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
     let telling = tokio::spawn(tell_changes(api.clone()));
@@ -66,7 +67,14 @@ pub async fn serve(listener: TcpListener, parts: Parts, shutdown: CancellationTo
             }
         };
         if let Ok(place) = places.clone().try_acquire_owned() {
-            connections.spawn(attend(stream, client, router.clone(), api.changes.over().clone(), place));
+            connections.spawn(attend(
+                stream,
+                client,
+                router.clone(),
+                patience,
+                api.changes.over().clone(),
+                place,
+            ));
         } else if let Ok(place) = turned_away.clone().try_acquire_owned() {
             connections.spawn(turn_away(stream, place));
         }
@@ -87,6 +95,7 @@ async fn attend(
     stream: TcpStream,
     client: SocketAddr,
     router: Router,
+    patience: Duration,
     over: CancellationToken,
     place: OwnedSemaphorePermit,
 ) {
@@ -106,7 +115,7 @@ async fn attend(
         .header_read_timeout(HEAD_TIMEOUT)
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_MAX_BYTES)
-        .serve_connection(TokioIo::new(Patience::with(stream)), TowerToHyperService::new(service));
+        .serve_connection(TokioIo::new(Patience::with(stream, patience)), TowerToHyperService::new(service));
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = &mut connection => ended,

@@ -15,6 +15,8 @@ use std::sync::Arc;
 /// Sessions that are open: one for each of the most channels that may be chosen, and one that it moves to. The core
 /// releases what it has opened; should it fail to, the oldest are forgotten.
 const SESSIONS_KEPT: usize = 2_000;
+/// Less than this is of no use as a channel's buffer.
+const CHANNEL_BYTES_MIN: usize = 4 * 1024 * 1024;
 /// Contents of which it is remembered which infohash they have.
 const HASHES_KEPT: usize = 4_000;
 
@@ -84,6 +86,11 @@ impl Book {
             Some(channel) => channel,
             None if self.channels.len() >= proxy.chosen.channels_max => {
                 return Err(Refusal::too_many("PROXY_MAX_CHANNELS channels"));
+            }
+            None if proxy.room(self.channels.len() + 1)
+                < CHANNEL_BYTES_MIN.min(proxy.chosen.buffer_bytes) =>
+            {
+                return Err(Refusal::too_many("as many channels as PROXY_MEMORY_MIB has room for"));
             }
             None => {
                 self.channels_counted += 1;

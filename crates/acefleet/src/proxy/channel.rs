@@ -35,6 +35,8 @@ const SERVED_TOGETHER: usize = 32;
 /// After so long, whoever has not been served yet is woken instead, and takes it by himself: the channel has to go on
 /// reading, and there may be other processors.
 const SERVED_FOR_MAX: Duration = Duration::from_millis(15);
+/// Segments may take so many times the memory that the buffer may: who fetches them is further behind.
+const SEGMENTS_TO_BUFFER: usize = 2;
 /// A channel that nobody watches is kept for so long at most, whatever the core says: longer than it lingers there.
 const UNWATCHED_MAX: Duration = Duration::from_secs(10);
 
@@ -251,8 +253,9 @@ impl Channel {
     // Segments.
 
     /// Somebody wants segments: from now on they are cut.
-    pub(super) fn cut_segments(&self) {
-        let settings = hls::Settings { target: self.segment, ..hls::Settings::default() };
+    pub(super) fn cut_segments(&self, proxy: &Proxy) {
+        let bytes = SEGMENTS_TO_BUFFER * proxy.room(proxy.count());
+        let settings = hls::Settings { target: self.segment, bytes, ..hls::Settings::default() };
         let ring = self.tape.ring();
         lock(&self.segments).get_or_insert_with(|| Segmenter::new(settings)).follow(&ring);
     }
@@ -569,6 +572,7 @@ impl Task {
         }
         if now - self.looked_at >= LOOK_EVERY {
             self.looked_at = now;
+            self.channel.tape.ring().limit(self.proxy.room(self.proxy.count()));
             self.look_after_viewers();
             self.look_after_file();
             self.proxy.playlists.expire(self.proxy.chosen.fetch_idle);

@@ -6,6 +6,7 @@
 
 mod book;
 mod channel;
+mod file;
 mod meters;
 mod news;
 mod outlet;
@@ -18,11 +19,12 @@ mod tests;
 mod viewer;
 
 pub use channel::{ChannelView, Phase};
+pub use file::File;
 pub use meters::Meters;
 pub use outlet::{Framing, Outlet, ServerEnd};
 pub use playlist::Listing;
 pub use session::{SessionRef, Source};
-pub use viewer::{Because, Connection, Ending, File, Joined, Live, Refusal, Showing, ViewerView, Watching};
+pub use viewer::{Because, Connection, Ending, Joined, Live, Refusal, Showing, ViewerView, Watching};
 
 use crate::dial::Ways;
 use crate::driver::clock::Clock;
@@ -36,6 +38,7 @@ use control::{Event, Message};
 use playlist::Playlists;
 use sources::Sources;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
 use viewer::Seat;
 
@@ -139,9 +142,19 @@ impl Proxy {
         Some(channel.glance())
     }
 
+    /// How long a viewer may take nothing of what is there for him.
+    pub fn patience(&self) -> Duration {
+        self.chosen.no_progress
+    }
+
     /// How many channels there are.
     pub fn count(&self) -> usize {
         self.book().count()
+    }
+
+    /// How much memory there is for the buffer of each of so many channels.
+    fn room(&self, channels: usize) -> usize {
+        (self.chosen.memory_bytes / channels.max(1)).min(self.chosen.buffer_bytes)
     }
 
     fn leave(&self, viewer: ViewerId) {

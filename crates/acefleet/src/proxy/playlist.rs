@@ -94,7 +94,7 @@ impl Proxy {
         let seat = watching.seat().clone();
         // Before they are cut: for nobody they are not.
         seat.fetches();
-        watching.channel().cut_segments();
+        watching.channel().cut_segments(self);
         let token = self.playlists.token(seat.id.0);
         let fetcher = Fetcher { watching, turn: tokio::sync::Mutex::default() };
         self.playlists.open().insert(token.clone(), Arc::new(fetcher));

@@ -176,6 +176,7 @@ async fn a_refusal_in_time_is_told_with_its_kind_and_a_late_one_breaks_the_conne
     let stage = Stage::with_engines(1).await;
     for (because, told) in [
         (Obstacle::CannotBePlayed, Because::CannotBePlayed),
+        (Obstacle::NoAnswer, Because::Faulty),
         (Obstacle::NoSeat, Because::Unavailable),
         (Obstacle::TooManyViewers, Because::Unavailable),
         (Obstacle::Stopped, Because::Unavailable),
@@ -220,6 +221,37 @@ async fn there_are_no_more_viewers_and_channels_than_chosen() {
     assert!(refused(id(2)).is_some());
     stage.hear();
     assert_eq!(refused(id(2)), None);
+}
+
+#[tokio::test]
+async fn channels_share_the_memory_that_there_is_and_no_more_are_let_in_than_it_has_room_for() {
+    const MIB: usize = 1024 * 1024;
+    let chosen = ProxySettings { memory_bytes: 9 * MIB, buffer_bytes: 6 * MIB, ..ProxySettings::default() };
+    let stage = Stage::choosing(0, chosen).await;
+    assert_eq!([1, 2].map(|channels| stage.proxy.room(channels)), [6 * MIB, 9 * MIB / 2]);
+    let _watch = [stage.joins(&id(1)).await, stage.joins(&id(2)).await];
+    let refusal = stage.proxy.join(&id(3), Connection::default()).expect_err("there is no room");
+    assert_eq!(refusal.because, Because::Unavailable);
+    assert!(refusal.why.contains("PROXY_MEMORY_MIB"), "{}", refusal.why);
+}
+
+#[tokio::test]
+async fn a_channels_buffer_gives_up_what_others_need() {
+    let chosen = ProxySettings { buffer_bytes: 8 << 20, memory_bytes: 9 << 20, ..ProxySettings::default() };
+    let stage = Stage::with_rate(1, chosen, 80_000_000).await;
+    let viewer = stage.joins(&id(1)).await;
+    stage.plays(0, &id(1)).await;
+    let mut viewer = live(viewer).await;
+    let kept = || stage.proxy.channel(&id(1)).map(|view| view.buffer.1).unwrap_or_default();
+    viewer.watch_until_counted(30_000).await;
+    assert!(kept() > 5 << 20, "{}", kept());
+    let _other = stage.joins(&id(2)).await;
+    let gives_up = async {
+        while kept() > 5 << 20 {
+            viewer.next().await.expect("it goes on");
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), gives_up).await.expect("half of it is another's");
 }
 
 #[tokio::test]
@@ -386,10 +418,66 @@ async fn who_takes_nothing_for_too_long_is_cut() {
     assert_eq!(stage.proxy.channel(&id(1)).map(|view| view.cuts), Some(1));
 }
 
+/// A content that is not live.
+fn film() -> Content {
+    Content { key: format!("f11e{:036x}", 1).into(), ..id(1) }
+}
+
+#[tokio::test]
+async fn a_file_of_packets_that_is_opened_late_follows_the_null_packets() {
+    let stage = Stage::with_engines(1).await;
+    let mut viewer = live(stage.joins(&film()).await).await;
+    viewer.next().await.expect("null packets");
+    stage.plays(0, &film()).await;
+    while viewer.seen().counted < 100 {
+        viewer.piece().await.expect("it goes on");
+    }
+    assert_eq!((viewer.seen().garbage, viewer.seen().missing), (0, 0), "{:?}", viewer.seen());
+}
+
+#[tokio::test]
+async fn a_file_of_another_kind_that_is_opened_late_breaks_the_connection_and_is_whole_when_asked_for_again()
+{
+    let stage = Stage::with_engines(1).await;
+    stage.engines[0].faults().set(|faults| faults.garbage = true);
+    let mut viewer = live(stage.joins(&film()).await).await;
+    viewer.next().await.expect("null packets");
+    let session = stage.plays(0, &film()).await;
+    let broken = loop {
+        if let Err(broken) = viewer.next().await {
+            break broken;
+        }
+    };
+    assert_eq!(broken, session::Broken::NoPackets.to_string());
+    assert_eq!(viewer.seen().garbage, 0);
+    drop(viewer);
+    assert!(!stage.was_told(&Event::SessionBroke(session)), "the session is not to blame");
+    let again = stage.joins(&film()).await;
+    stage.routes(&film(), 1, Some(session));
+    let Showing::File(again) = again.settle(None).await.expect("it is served") else { panic!("a file") };
+    assert_eq!(again.status, 200);
+    assert!(again.headers.iter().any(|(name, _)| name == "content-length"));
+}
+
+#[tokio::test]
+async fn who_wants_to_go_on_in_the_middle_is_not_sent_null_packets_while_the_file_is_opened() {
+    let chosen = ProxySettings { commit: Duration::ZERO, ..ProxySettings::default() };
+    let stage = Stage::choosing(1, chosen).await;
+    let part = stage.joins(&film()).await;
+    let range = hyper::header::HeaderValue::from_static("bytes=1000-1999");
+    let opened = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        stage.plays(0, &film()).await;
+    };
+    let (part, ()) = tokio::join!(part.settle(Some(range)), opened);
+    let Showing::File(part) = part.expect("it is served") else { panic!("a file") };
+    assert_eq!(part.status, 206);
+}
+
 #[tokio::test]
 async fn a_file_is_read_by_each_viewer_with_the_ranges_that_he_wants() {
     let stage = Stage::with_engines(1).await;
-    let film = Content { key: format!("f11e{:036x}", 1).into(), ..id(1) };
+    let film = film();
     let whole = stage.joins(&film).await;
     let session = stage.plays(0, &film).await;
     let Showing::File(whole) = whole.settle(None).await.expect("it is served") else { panic!("a file") };
@@ -410,7 +498,7 @@ async fn a_file_is_read_by_each_viewer_with_the_ranges_that_he_wants() {
 #[tokio::test]
 async fn a_file_that_has_moved_is_told_as_played_there_when_nobody_reads_the_one_before() {
     let stage = Stage::with_engines(2).await;
-    let film = Content { key: format!("f11e{:036x}", 1).into(), ..id(1) };
+    let film = film();
     let (first, second) = (stage.joins(&film).await, stage.joins(&film).await);
     stage.plays(0, &film).await;
     let first = first.settle(None).await.expect("it is served");
@@ -454,7 +542,7 @@ async fn how_many_watch_is_told_without_touching_what_they_watch() {
 #[tokio::test]
 async fn a_file_whose_engine_is_gone_is_told_as_broken() {
     let stage = Stage::with_engines(1).await;
-    let film = Content { key: format!("f11e{:036x}", 1).into(), ..id(1) };
+    let film = film();
     let viewer = stage.joins(&film).await;
     let session = stage.plays(0, &film).await;
     stage.engines[0].faults().crash(1);

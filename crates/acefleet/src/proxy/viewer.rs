@@ -5,9 +5,10 @@
 //! for those that he did not take at once. Whoever drops it has left.
 
 use super::channel::Channel;
+use super::file::{self, File};
 use super::news::Word;
 use super::outlet::{Framing, Outlet};
-use super::session::{self, Source};
+use super::session;
 use super::tape::{Place, Taken, Tape};
 use super::{Proxy, SeatRef, SessionRef};
 use bytes::Bytes;
@@ -16,10 +17,8 @@ use control::ids::ViewerId;
 use control::message::Obstacle;
 use futures_util::StreamExt;
 use futures_util::task::AtomicWaker;
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, StreamBody};
 use hyper::body::{Body, Frame};
-use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::header::HeaderValue;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -32,6 +31,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Who has gone for want of a place may come again after so long.
 const COME_AGAIN: Duration = Duration::from_secs(10);
+/// Who wants to go on in the middle of something can do nothing with null packets, so it is waited for so long until it
+/// is known what it is. The core refuses him before that if nobody can play it.
+const PART_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The connection that a viewer sits behind.
 #[derive(Clone, Default, Debug)]
@@ -84,6 +86,7 @@ impl Refusal {
     pub(super) fn told(because: Obstacle, why: String, retry_after: Duration) -> Self {
         let because = match because {
             Obstacle::CannotBePlayed => Because::CannotBePlayed,
+            Obstacle::NoAnswer => Because::Faulty,
             Obstacle::NoSeat | Obstacle::TooManyViewers | Obstacle::Stopped => Because::Unavailable,
         };
         Self { because, why, retry_after }
@@ -109,7 +112,7 @@ impl Refusal {
         Self { because: Because::Faulty, why, retry_after: Duration::from_secs(1) }
     }
 
-    fn of_engine(broken: &session::Broken) -> Self {
+    pub(super) fn of_engine(broken: &session::Broken) -> Self {
         let why = format!("the engine does not deliver it: {broken}");
         Self { because: Because::Faulty, why, retry_after: Duration::from_secs(1) }
     }
@@ -336,6 +339,10 @@ impl Watching {
 }
 
 impl Watching {
+    pub(super) const fn proxy(&self) -> &Arc<Proxy> {
+        &self.proxy
+    }
+
     pub(super) const fn channel(&self) -> &Arc<Channel> {
         &self.channel
     }
@@ -347,6 +354,14 @@ impl Watching {
     /// He was given a part of what he wanted to watch.
     pub(super) fn given(&self, bytes: usize) {
         self.seat.given(&self.proxy, &self.channel, bytes);
+    }
+
+    /// A file has broken off under him. It has nobody else who could tell.
+    pub(super) fn lost(&self, session: SessionRef, broken: session::Broken) -> BodyError {
+        if broken.is_for_all() {
+            self.proxy.say(session, Word::Broke);
+        }
+        broken.into()
     }
 }
 
@@ -386,26 +401,24 @@ impl Joined {
 
     /// What he is shown. Who is still waiting when his patience ends is shown null packets, because his player must not
     /// give up.
-    pub async fn settle(self, range: Option<HeaderValue>) -> Result<Showing, Refusal> {
+    pub async fn settle(mut self, range: Option<HeaderValue>) -> Result<Showing, Refusal> {
+        if range.as_ref().is_some_and(file::is_later_part) {
+            self.patience = self.patience.max(PART_PATIENCE);
+        }
         let watching = self.hold_back().await?;
         match watching.channel.file() {
             Some((session, source)) => {
-                let is_part = range.is_some();
                 watching.seat.reads(session);
-                let file = File::open(&watching, &source, range).await;
-                // A file has nobody else who could tell. That there is no such part of it says nothing about the rest.
-                match &file {
-                    Ok(_) => watching.proxy.say(session, Word::Spoke),
-                    Err(_) if is_part => {}
-                    Err(_) => watching.proxy.say(session, Word::Broke),
-                }
-                let file = file.inspect_err(|refusal| watching.proxy.meters.refused(refusal.because.word()));
-                let (status, headers, pieces) = file?;
-                Ok(Showing::File(File { status, headers, watching, pieces }))
+                File::open(watching, session, &source, range).await.map(Showing::File)
             }
             None => Ok(Showing::Live(Live::of(watching))),
         }
     }
+}
+
+/// It may follow packets: it is made of them.
+fn is_packets(bytes: &[u8]) -> bool {
+    bytes.iter().step_by(mpegts::PACKET).all(|byte| *byte == mpegts::packet::SYNC)
 }
 
 /// The body of a channel.
@@ -414,11 +427,19 @@ pub struct Live {
     /// The last null packet that he was sent.
     beat: Option<u64>,
     /// It has turned out to be a file, which he is shown from its beginning.
-    file: Option<session::Pieces>,
+    file: Option<Late>,
     /// How it is framed, if the channel may write it itself.
     framing: Option<Framing>,
     /// It has been asked for something.
     begun: bool,
+}
+
+/// A file that its viewer was not told of before his answer began.
+struct Late {
+    session: SessionRef,
+    pieces: session::Pieces,
+    /// Nothing of it has been sent, only null packets.
+    after_packets: bool,
 }
 
 impl std::fmt::Debug for Live {
@@ -474,20 +495,23 @@ impl Live {
     }
 
     fn poll_file(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let Some(pieces) = &mut self.file else { return Poll::Pending };
-        pieces.poll_next_unpin(context).map(|piece| match piece {
+        let Some(file) = &mut self.file else { return Poll::Pending };
+        file.pieces.poll_next_unpin(context).map(|piece| match piece {
+            Some(Ok(bytes)) if std::mem::take(&mut file.after_packets) && !is_packets(&bytes) => {
+                Some(Err(session::Broken::NoPackets.into()))
+            }
             Some(Ok(bytes)) => {
                 self.watching.given(bytes.len());
                 Some(Ok(Frame::data(bytes)))
             }
             // A file that has been read ends as it should.
             Some(Err(session::Broken::Ended)) | None => None,
-            Some(Err(broken)) => Some(Err(broken.into())),
+            Some(Err(broken)) => Some(Err(self.watching.lost(file.session, broken))),
         })
     }
 }
 
-type BodyError = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
 impl Body for Live {
     type Data = Bytes;
@@ -513,7 +537,8 @@ impl Body for Live {
             live.watching.seat.reads(session);
             live.end_turns();
             live.watching.proxy.say(session, Word::Spoke);
-            live.file = Some(session::read(live.watching.proxy.ways.clone(), source));
+            let pieces = session::read_file(live.watching.proxy.ways.clone(), source);
+            live.file = Some(Late { session, pieces, after_packets: live.beat.is_some() });
             return live.poll_file(context);
         }
         Poll::Pending
@@ -523,75 +548,5 @@ impl Body for Live {
 impl Drop for Live {
     fn drop(&mut self) {
         self.end_turns();
-    }
-}
-
-/// What an engine says of a file.
-type Headers = Vec<(HeaderName, HeaderValue)>;
-type FileBody = UnsyncBoxBody<Bytes, BodyError>;
-
-/// A file: what its engine answers, with its ranges.
-pub struct File {
-    /// The status code: 200, 206 or 416.
-    pub status: u16,
-    /// What the engine says of it: type, length, range.
-    pub headers: Headers,
-    watching: Watching,
-    pieces: FileBody,
-}
-
-impl std::fmt::Debug for File {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("File").field("status", &self.status).finish_non_exhaustive()
-    }
-}
-
-impl File {
-    async fn open(
-        watching: &Watching,
-        source: &Source,
-        range: Option<HeaderValue>,
-    ) -> Result<(u16, Headers, FileBody), Refusal> {
-        let range = range.map(|range| (header::RANGE, range));
-        let ways = &watching.proxy.ways;
-        let streaming = session::request(ways, source, range).await.map_err(|it| Refusal::of_engine(&it))?;
-        let status = streaming.status;
-        if !matches!(status, 200 | 206 | 416) {
-            return Err(Refusal::of_engine(&session::Broken::Status(status)));
-        }
-        let kept =
-            [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::CONTENT_RANGE, header::ACCEPT_RANGES];
-        let kept = kept.into_iter().filter_map(|name| {
-            let value = streaming.headers.get(&name)?.clone();
-            Some((name, value))
-        });
-        let headers = kept.collect();
-        let pieces = futures_util::stream::unfold(streaming, |mut streaming| async move {
-            let piece = streaming.next().await.transpose()?;
-            Some((piece.map(Frame::data).map_err(BodyError::from), streaming))
-        });
-        let pieces = StreamBody::new(pieces).boxed_unsync();
-        Ok((status, headers, pieces))
-    }
-}
-
-impl Body for File {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let file = self.get_mut();
-        let seat = &file.watching.seat;
-        if let Some(ending) = seat.ending.get() {
-            return Poll::Ready(Some(Err(ending.clone().into())));
-        }
-        let frame = std::task::ready!(Pin::new(&mut file.pieces).poll_frame(context));
-        if let Some(bytes) = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()) {
-            file.watching.given(bytes.len());
-        }
-        Poll::Ready(frame)
     }
 }

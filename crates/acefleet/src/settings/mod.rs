@@ -180,6 +180,8 @@ pub struct ProxySettings {
     pub buffer: Duration,
     /// PROXY_BUFFER_MIB, in bytes.
     pub buffer_bytes: usize,
+    /// PROXY_MEMORY_MIB, in bytes.
+    pub memory_bytes: usize,
     /// PROXY_JOIN_BEHIND_MS.
     pub behind: Duration,
     /// PROXY_NO_PROGRESS_S.
@@ -204,6 +206,7 @@ impl Default for ProxySettings {
             stall: Duration::from_secs(1),
             buffer: Duration::from_secs(15),
             buffer_bytes: 32 * 1024 * 1024,
+            memory_bytes: 1024 * 1024 * 1024,
             behind: Duration::from_secs(2),
             no_progress: Duration::from_secs(15),
             segment: Duration::from_secs(2),

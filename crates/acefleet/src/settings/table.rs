@@ -680,7 +680,16 @@ const PROXY: &[Row] = &[
         1..=1_024,
         |d, n| d.settings.proxy.buffer_bytes = n as usize * 1024 * 1024,
         "32",
-        "The most memory that one channel's buffer may take, whatever PROXY_BUFFER_S says.",
+        "The most memory that one channel's buffer may take, whatever PROXY_BUFFER_S says. A channel that somebody \
+         watches as HLS may take up to twice as much again for its segments.",
+    ),
+    within(
+        "PROXY_MEMORY_MIB",
+        16..=65_536,
+        |d, n| d.settings.proxy.memory_bytes = n as usize * 1024 * 1024,
+        "1024",
+        "The most memory that all channels' buffers may take together: they share it evenly. When there is no room \
+         for another channel, of 4 MiB at least, it is answered 503 with Retry-After.",
     ),
     within(
         "PROXY_JOIN_BEHIND_MS",

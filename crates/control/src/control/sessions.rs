@@ -31,10 +31,8 @@ impl Control {
         }
         match outcome {
             Outcome::Done(Report::Opened(opened)) => self.play(session, *opened),
-            Outcome::Refused(refusal) => self.note_failed_opening(session, refusal.to_string().into()),
-            Outcome::Done(_) | Outcome::Unknown(_) => {
-                self.note_failed_opening(session, "it did not answer".into());
-            }
+            Outcome::Refused(refusal) => self.note_failed_opening(session, Some(refusal.to_string().into())),
+            Outcome::Done(_) | Outcome::Unknown(_) => self.note_failed_opening(session, None),
         }
     }
 
@@ -71,16 +69,20 @@ impl Control {
         self.ask_sessions_soon();
     }
 
-    fn note_failed_opening(&mut self, session: SessionId, said: Arc<str>) {
+    /// An engine did not open a session: it said why, or nothing at all. Only its own words are about the content.
+    fn note_failed_opening(&mut self, session: SessionId, said: Option<Arc<str>>) {
         let Some(stream) = self.streams.of_opening(session) else { return };
         let Some(opening) = stream.opening.take() else { return };
         stream.tried.insert(opening.at.engine);
-        stream.said = Some(said.clone());
+        if said.is_some() {
+            stream.said.clone_from(&said);
+        }
         let (id, asked) = (stream.id.clone(), stream.request);
         self.marks.hit(Mark::OpenAnotherEngine);
         self.reseat(&id);
         if let Some(name) = self.fleet.engines.get(&opening.at.engine).map(|engine| engine.name.clone()) {
-            let why = [Why::Quoted(said)].into_iter().chain(asked.map(Why::Request)).collect();
+            let why = said.map_or(Why::Reason("it did not answer"), Why::Quoted);
+            let why = [why].into_iter().chain(asked.map(Why::Request)).collect();
             self.write(Subject::Stream(id.clone()), What::OpenFailed(name), why, Expect::Nothing);
         }
         self.note_not_moved(&id, Why::Reason("the engine could not open it"));

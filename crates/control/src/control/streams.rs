@@ -27,6 +27,8 @@ use core::time::Duration;
 
 /// A canary lets streams be played for a while first.
 const CANARY_AFTER: Duration = Duration::from_secs(600);
+/// What is said when not one engine has said why it does not open something.
+const NOBODY_ANSWERED: &str = "the engines that were asked to open it do not answer";
 /// What is said of a session that its engine opened without sending anything.
 const DELIVERED_NOTHING: &str = "it delivers nothing";
 
@@ -334,9 +336,11 @@ impl Control {
             let until = stream.retry.wait(now).unwrap_or(now);
             return self.wake_to_decide(until);
         }
-        let said = stream.said.as_deref().unwrap_or("no answer");
-        let why = format!("no engine could open it: {said}");
-        self.refuse(id, Obstacle::CannotBePlayed, &why, now + streams::RETRY_AFTER);
+        let (because, why) = match &stream.said {
+            Some(said) => (Obstacle::CannotBePlayed, format!("no engine could open it: {said}")),
+            None => (Obstacle::NoAnswer, NOBODY_ANSWERED.into()),
+        };
+        self.refuse(id, because, &why, now + streams::RETRY_AFTER);
     }
 
     /// An engine with more streams than seats gives one to an engine with a free seat, one at a time in the fleet.
@@ -389,6 +393,7 @@ impl Control {
                 let (because, why) = match (&said, &obstacle) {
                     (Some(said), _) => (Obstacle::CannotBePlayed, &**said),
                     (None, Some(blocked)) => (Obstacle::NoSeat, blocked.message.as_str()),
+                    (None, None) if !stream.tried.is_empty() => (Obstacle::NoAnswer, NOBODY_ANSWERED),
                     (None, None) => (Obstacle::NoSeat, "no engine became free"),
                 };
                 self.refuse(&id, because, &format!("nothing came of waiting: {why}"), retry_at);

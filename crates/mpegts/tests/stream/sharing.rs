@@ -65,6 +65,23 @@ fn who_wants_to_begin_behind_begins_at_an_older_keyframe() {
 }
 
 #[test]
+fn a_ring_that_is_given_less_room_gives_up_the_oldest_at_once_and_grows_no_more() {
+    let mut ring = ring();
+    play(&mut ring, "room", 0.0, 6.5);
+    let before = ring.kept();
+    // What is not published yet comes on top.
+    let room = before / 3..=before / 2 + Limits::default().block_bytes;
+    ring.limit(before / 2);
+    assert!(room.contains(&ring.kept()), "{} of {before}", ring.kept());
+    play(&mut ring, "room", 6.5, 9.5);
+    assert!(room.contains(&ring.kept()), "{} of {before}", ring.kept());
+    let mut reader = ring.join(ms(9500), ms(0)).expect("there is a keyframe");
+    let mut viewer = Viewer::default();
+    assert_eq!(read(&ring, &mut reader, &mut viewer), 0);
+    viewer.saw_everything();
+}
+
+#[test]
 fn two_readers_share_the_same_bytes() {
     let mut ring = ring();
     play(&mut ring, "shared", 0.0, 2.5);

@@ -113,7 +113,7 @@ async fn who_comes_for_segments_while_they_are_given_up_finds_them() {
     for number in 0..2_000 {
         let viewer = ViewerId(number);
         channel.seat(viewer, control::Time::ZERO, Connection::default()).fetches();
-        channel.cut_segments();
+        channel.cut_segments(&stage.proxy);
         // Whoever looked before is done.
         let seen = looks.load(Ordering::SeqCst);
         while looks.load(Ordering::SeqCst) < seen + 2 {

@@ -49,9 +49,16 @@ impl Stage {
     }
 
     pub(super) async fn choosing(count: usize, chosen: ProxySettings) -> Self {
+        let nowhere = Settings::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        Self::with_rate(count, chosen, nowhere.bits_per_s).await
+    }
+
+    /// Its engines send so much.
+    pub(super) async fn with_rate(count: usize, chosen: ProxySettings, bits_per_s: u64) -> Self {
         let mut engines = Vec::new();
         for _ in 0..count {
-            let settings = Settings::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+            let mut settings = Settings::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+            settings.bits_per_s = bits_per_s;
             engines.push(Engine::start(settings).await.expect("an engine starts"));
         }
         let ways = Arc::new(fixture::ways_to("gluetun"));
@@ -297,12 +304,18 @@ impl Viewer {
         self.silence
     }
 
-    /// What comes next.
+    /// What comes next of a channel.
     pub(super) async fn next(&mut self) -> Result<Bytes, String> {
+        let bytes = self.piece().await?;
+        assert_eq!(bytes.len() % 188, 0, "whole packets");
+        Ok(bytes)
+    }
+
+    /// What comes next, in whatever pieces.
+    pub(super) async fn piece(&mut self) -> Result<Bytes, String> {
         let frame = timeout(PATIENCE, self.body.frame()).await.expect("something comes");
         let frame = frame.expect("a channel has no end").map_err(|error| error.to_string())?;
         let bytes = frame.into_data().expect("there is nothing but data");
-        assert_eq!(bytes.len() % 188, 0, "whole packets");
         let counted = self.seen().counted;
         self.counter.feed(&bytes);
         if self.seen().counted != counted {

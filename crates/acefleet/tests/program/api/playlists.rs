@@ -4,7 +4,7 @@ use super::fleet::{Fleet, Setup};
 use acefleet::playlist::channels::Channels;
 use acefleet::playlist::rewrite::PLAYLIST_MAX_BYTES;
 use hyper::Method;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HeaderName};
 use std::sync::Arc;
 
 const ID: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -35,16 +35,51 @@ async fn an_operator_may_choose_what_entries_begin_with() {
 }
 
 #[tokio::test]
-async fn playlists_that_are_too_long_and_forms_are_refused() {
+async fn playlists_that_are_too_long_are_refused() {
     let fleet = fleet().await;
     let long = "#\n".repeat(PLAYLIST_MAX_BYTES / 2 + 1);
     let got = fleet.send(Method::POST, "/modify_m3u", Some(long), None).await;
     assert_eq!(got.status, 413);
     assert!(got.detail().starts_with("the playlist is longer than 4 MiB"), "{}", got.text);
-    let form = [(CONTENT_TYPE, "multipart/form-data; boundary=x".to_owned())];
-    let got = fleet.send_with(Method::POST, "/modify_m3u", None, &form).await;
-    assert_eq!(got.status, 415);
-    assert!(got.detail().contains("--data-binary"), "{}", got.text);
+    let form = form_with(&format!("filename=\"a.m3u\"\r\n\r\n{}", "#\n".repeat(PLAYLIST_MAX_BYTES / 2 + 1)));
+    let got = fleet.send_with(Method::POST, "/modify_m3u", Some(form), &[of_form()]).await;
+    assert_eq!(got.status, 413);
+}
+
+fn of_form() -> (HeaderName, String) {
+    (CONTENT_TYPE, "multipart/form-data; boundary=x".to_owned())
+}
+
+/// A form as browsers send it: a word, and something else.
+fn form_with(other: &str) -> String {
+    let head = "content-disposition: form-data; name=";
+    format!("--x\r\n{head}\"word\"\r\n\r\nace://{ID}\r\n--x\r\n{head}\"file\"; {other}\r\n--x--\r\n")
+}
+
+#[tokio::test]
+async fn a_playlist_is_taken_as_the_file_of_a_form_too() {
+    let fleet = fleet().await;
+    let form = form_with(&format!("filename=\"tv.m3u\"\r\n\r\n#EXTM3U\nacestream://{ID}"));
+    let got = fleet.send_with(Method::POST, "/modify_m3u", Some(form), &[of_form()]).await;
+    assert_eq!((got.status, got.text.lines().next()), (200, Some("#EXTM3U")));
+    assert!(got.text.ends_with(&format!("/ace/getstream?id={ID}")), "{}", got.text);
+}
+
+#[tokio::test]
+async fn a_form_without_a_file_is_told_what_to_send() {
+    let fleet = fleet().await;
+    let got = fleet
+        .send_with(Method::POST, "/modify_m3u", Some(form_with("a=b\r\n\r\nno file")), &[of_form()])
+        .await;
+    assert_eq!(got.status, 422);
+    assert!(got.detail().contains("curl -F file=@list.m3u"), "{}", got.text);
+    for (kind, body) in [("multipart/form-data", "x"), ("multipart/form-data; boundary=x", "--x\r\nnothing")]
+    {
+        let kind = [(CONTENT_TYPE, kind.to_owned())];
+        let got = fleet.send_with(Method::POST, "/modify_m3u", Some(body.to_owned()), &kind).await;
+        assert_eq!(got.status, 422, "{}", got.text);
+        assert!(got.detail().starts_with("the form cannot be read: "), "{}", got.text);
+    }
 }
 
 #[tokio::test]

@@ -2,9 +2,10 @@
 
 use crate::desk::{Desk, check, no_vpn, one_vpn, secs, two_on_each};
 use control::docker::{Happened, Health};
-use control::event::{Outcome, Refusal, Report};
+use control::event::{Outcome, Refusal, Report, Silence};
 use control::ids::SessionId;
-use control::{Event, Settings};
+use control::message::Obstacle;
+use control::{Event, Message, Settings};
 
 #[test]
 fn all_who_watch_one_thing_share_a_session() {
@@ -64,6 +65,43 @@ fn an_engine_that_cannot_open_it_is_followed_by_two_others_and_then_the_viewer_i
                   > open offline on acestream-2 (a viewer waits for it)
                   > open offline on acestream-3 (a viewer waits for it)
                   < viewer 1 is refused until 1030s: no engine could open it: failed to load content
+        ",
+    );
+}
+
+#[test]
+fn engines_that_do_not_answer_say_nothing_about_what_is_wanted_of_them() {
+    let mut desk = Desk::at_rest(no_vpn(4));
+    desk.hold("open");
+    desk.watches(1, "news");
+    for _ in 0..3 {
+        desk.answered("open", Outcome::Unknown(Silence::TimedOut));
+    }
+    check(
+        desk.played(),
+        "
+        1000s     < viewer 1 is kept waiting
+                  > open news on acestream-1 (a viewer waits for it)
+                  > open news on acestream-2 (a viewer waits for it)
+                  > open news on acestream-3 (a viewer waits for it)
+                  < viewer 1 is refused until 1030s: the engines that were asked to open it do not
+                      answer
+        ",
+    );
+    let because = desk.take_messages().into_iter().find_map(|message| match message {
+        Message::Refuse { because, .. } => Some(because),
+        _ => None,
+    });
+    assert_eq!(because, Some(Obstacle::NoAnswer));
+    // Whoever asks now is not told that it cannot be played.
+    desk.let_go("open");
+    desk.watches(2, "news");
+    check(
+        desk.played(),
+        "
+        1000s     < viewer 2 is kept waiting
+                  > open news on acestream-4 (a viewer waits for it)
+                  < viewer 2 is sent session 6
         ",
     );
 }
