@@ -2,18 +2,20 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { request } from "node:http";
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { Demo, openBrowser, openPage, shot, until } from "./stage";
 
 const KEY = "correct-horse-battery";
+/** A name for this machine. Over plain HTTP browsers say as little of its pages as they do of any other machine's. */
+const NAME = "nas.lan";
 
 let demo: Demo;
 let browser: Browser;
 const servers: Server[] = [];
 beforeAll(async () => {
   const args = ["--vpns", "1", "--engines", "3", "--viewers", "1"];
-  [demo, browser] = await Promise.all([Demo.start(args, { API_KEY: KEY }), openBrowser()]);
+  [demo, browser] = await Promise.all([Demo.start(args, { API_KEY: KEY }), openBrowser(`--host-resolver-rules=MAP ${NAME} 127.0.0.1`)]);
 });
 afterEach(() => {
   for (const server of servers.splice(0)) {
@@ -28,8 +30,15 @@ afterAll(async () => {
 
 type Change = (path: string) => { status?: number; type?: string; body?: string; replace?: [RegExp, string] } | null;
 
-/** Stands before the demo under a prefix, as people put one there, and may change what it says. */
-async function before(prefix: string, change: Change = () => null): Promise<string> {
+interface Proxy {
+  /** What it changes of what the demo says. */
+  change?: Change;
+  /** It passes on by which name it was asked, or else the demo's own. */
+  passesName?: boolean;
+}
+
+/** Stands before the demo under a prefix, as people put one there. */
+async function before(prefix: string, { change = () => null, passesName = true }: Proxy = {}): Promise<string> {
   const server = createServer((asked, answer) => {
     const url = asked.url ?? "/";
     if (!url.startsWith(prefix)) {
@@ -42,7 +51,7 @@ async function before(prefix: string, change: Change = () => null): Promise<stri
       answer.writeHead(changed.status ?? 200, { "content-type": changed.type ?? "text/html" }).end(changed.body);
       return;
     }
-    const headers = { ...asked.headers, host: `127.0.0.1:${demo.port}` };
+    const headers = { ...asked.headers, ...(!passesName && { host: `127.0.0.1:${demo.port}` }) };
     const passed = request({ host: "127.0.0.1", port: demo.port, path, method: asked.method, headers }, (got) => {
       answer.writeHead(got.statusCode ?? 502, got.headers);
       if (!changed?.replace) got.pipe(answer);
@@ -57,16 +66,20 @@ async function before(prefix: string, change: Change = () => null): Promise<stri
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}${prefix}`;
 }
 
+async function giveKey(page: Page, key = KEY): Promise<void> {
+  await page.getByRole("textbox", { name: "Key" }).fill(key);
+  await page.getByRole("button", { name: "Use this key" }).click();
+}
+const askForKey = (page: Page) => page.getByRole("banner").getByRole("button", { name: "Enter key" }).click();
+
 test("a key is asked for when it is needed, kept for the session, and never in an address", async () => {
   const { page, requests } = await openPage(browser, `${demo.url}panel/#/settings`);
   await page.getByRole("heading", { name: "Settings need the key" }).waitFor();
-  await page.getByRole("banner").getByRole("button", { name: "Enter key" }).click();
-  await page.getByRole("textbox", { name: "Key" }).fill("wrong");
-  await page.getByRole("button", { name: "Use this key" }).click();
+  await askForKey(page);
+  await giveKey(page, "wrong");
   await page.getByText("The server does not admit this key.").waitFor();
   await shot(page, "key-prompt");
-  await page.getByRole("textbox", { name: "Key" }).fill(KEY);
-  await page.getByRole("button", { name: "Use this key" }).click();
+  await giveKey(page);
   await page.getByText("MIN_REPLICAS", { exact: true }).waitFor();
   expect(await page.content()).not.toContain(KEY);
   await page.reload();
@@ -80,9 +93,32 @@ test("what was asked for without a key is done once the key is given", async () 
   const { page } = await openPage(browser, `${demo.url}panel/#/engines`);
   await page.getByRole("link", { name: /^acestream-/ }).first().click();
   await page.getByRole("button", { name: "Logs", exact: true }).click();
-  await page.getByRole("textbox", { name: "Key" }).fill(KEY);
-  await page.getByRole("button", { name: "Use this key" }).click();
+  await giveKey(page);
   await page.getByLabel(/lines of its logs/).waitFor();
+  await page.context().close();
+});
+
+test("who gives no key is told what that leaves undone, and what was typed is gone", async () => {
+  const { page } = await openPage(browser, `${demo.url}panel/#/engines`);
+  await page.getByRole("link", { name: /^acestream-/ }).first().click();
+  await page.getByRole("button", { name: "Logs", exact: true }).click();
+  const field = page.getByRole("textbox", { name: "Key" });
+  await field.fill("half of i");
+  await page.getByRole("button", { name: "Only look" }).click();
+  await page.getByRole("alert").getByText("This needs the key, and none was given.").waitFor();
+  await askForKey(page);
+  expect(await field.inputValue()).toBe("");
+  await page.context().close();
+});
+
+test("a key that cannot be tried is not taken for one that fits", async () => {
+  const root = await before("/", { change: (path) => (path === "/settings" ? { status: 502, body: "" } : null) });
+  const { page } = await openPage(browser, `${root}panel/`);
+  await askForKey(page);
+  await giveKey(page);
+  await page.getByText("It could not be tried. The server answered with 502.").waitFor();
+  await page.getByRole("button", { name: "Only look" }).click();
+  await page.getByRole("banner").getByRole("button", { name: "Enter key" }).waitFor();
   await page.context().close();
 });
 
@@ -94,6 +130,16 @@ test("it works behind a path prefix", async () => {
   await page.getByText("What was decided, why").waitFor();
   expect(requests.filter((url) => !url.startsWith(root))).toEqual([]);
   expect(faults).toEqual([]);
+  await page.context().close();
+});
+
+test("what is forbidden whatever the key is told, and no key is asked for", async () => {
+  const root = (await before("/", { passesName: false })).replace("127.0.0.1", NAME);
+  const { page } = await openPage(browser, `${root}panel/`);
+  await page.getByRole("button", { name: "Break acefleet's core" }).click();
+  await page.getByText("pages of other origins may change nothing").waitFor();
+  expect(await page.locator("dialog[open]").count()).toBe(0);
+  await shot(page, "forbidden");
   await page.context().close();
 });
 
@@ -111,7 +157,9 @@ test("a line that is lost is said to be, and is back by itself", async () => {
 });
 
 test("a server of another version is said to be one", async () => {
-  const root = await before("/", (path) => (path.startsWith("/events/stream") ? { replace: [/"version":"[^"]*"/, '"version":"9.9.9"'] } : null));
+  const root = await before("/", {
+    change: (path) => (path.startsWith("/events/stream") ? { replace: [/"version":"[^"]*"/, '"version":"9.9.9"'] } : null),
+  });
   const { page } = await openPage(browser, `${root}panel/`);
   await page.getByText("acefleet is version 9.9.9 now").waitFor();
   await shot(page, "other-version");
@@ -121,7 +169,7 @@ test("a server of another version is said to be one", async () => {
 test("a server that tells what the panel does not know is said to be one", async () => {
   const strange = { type: "text/event-stream", body: 'event: snapshot\ndata: {"weather":"fine"}\n\n' };
   for (const answer of [strange, { body: "<h1>Somebody else</h1>" }]) {
-    const root = await before("/", (path) => (path.startsWith("/events/stream") ? answer : null));
+    const root = await before("/", { change: (path) => (path.startsWith("/events/stream") ? answer : null) });
     const { page } = await openPage(browser, `${root}panel/`);
     await page.getByText("This panel does not understand the server.").waitFor();
     await page.context().close();
@@ -130,7 +178,7 @@ test("a server that tells what the panel does not know is said to be one", async
 
 test("a server that is away from the start is said to be, and found when it comes", async () => {
   let away = true;
-  const root = await before("/", (path) => (away && path.startsWith("/events/stream") ? { status: 502, body: "" } : null));
+  const root = await before("/", { change: (path) => (away && path.startsWith("/events/stream") ? { status: 502, body: "" } : null) });
   const { page } = await openPage(browser, `${root}panel/`);
   await page.getByText("The server cannot be reached").waitFor();
   await shot(page, "server-away");

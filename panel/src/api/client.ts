@@ -9,6 +9,11 @@ export function rootOf(page: string): string {
   return new URL(path, page).href;
 }
 
+/** The server's words about the key. Whatever else is forbidden, another key would not help, and what stands before the
+ * server may have a key of its own. */
+const KEY_MISSING = "missing bearer token";
+const KEY_WRONG = "invalid token";
+
 /** The server has answered with a failure, or not at all. */
 export class Failure extends Error {
   constructor(
@@ -20,7 +25,11 @@ export class Failure extends Error {
 
   /** The key is missing or wrong. */
   get wantsKey(): boolean {
-    return this.status === 401 || this.status === 403;
+    return this.keyWrong || (this.status === 401 && this.message === KEY_MISSING);
+  }
+
+  get keyWrong(): boolean {
+    return this.status === 403 && this.message === KEY_WRONG;
   }
 }
 

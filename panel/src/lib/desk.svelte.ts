@@ -1,5 +1,6 @@
 // What a person does here: an action is confirmed, sent, followed to its end, and told about.
 import { live } from "../api/live.svelte";
+import type { Entry } from "../api/types";
 import { Failure, get, savedKey, saveKey, send } from "../api/client";
 import { plain } from "./format";
 import type { Tone } from "./states";
@@ -31,27 +32,30 @@ export interface Note {
 
 const NOTES_MAX = 4;
 const NOTE_FOR_MS = 7_000;
+/** What is told of something that needs the key, when none was given. */
+const LEFT_LOCKED = "This needs the key, and none was given.";
+const KEY_NOT_ADMITTED = "The server does not admit this key.";
 /** An operation that is not heard of for so long is not waited for. */
 const FOLLOW_FOR_MS = 120_000;
+
+/** What waits for the key. */
+interface Waiting {
+  go: () => void;
+  leave: () => void;
+}
 
 class Desk {
   asking = $state.raw<Action | null>(null);
   keyAsked = $state(false);
-  keyWrong = $state(false);
+  /** What came of the key that was tried. */
+  keyProblem = $state("");
   hasKey = $state(savedKey() !== null);
   notes = $state<Note[]>([]);
   #next = 1;
-  #waiting: (() => void)[] = [];
+  #waiting: Waiting[] = [];
 
   constructor() {
-    live.hear((entry) => {
-      for (const note of this.notes) {
-        if (note.operation === null || entry.operation !== note.operation || note.over) continue;
-        note.text = plain(entry.sentence);
-        if (entry.kind === "refused") note.tone = "bad";
-        if (entry.kind === "request_over") this.#finish(note);
-      }
-    });
+    live.hear((entry) => this.notes.forEach((note) => this.#tell(note, entry)));
   }
 
   /** Shows what an action will do, and does it if that is wanted. */
@@ -69,12 +73,12 @@ class Desk {
       note.operation = operation ?? null;
       note.text = done ?? "Accepted.";
       note.tone = "flow";
-      if (operation) setTimeout(() => this.#finish(note), FOLLOW_FOR_MS);
-      else this.#finish(note);
+      if (!operation) return this.#finish(note);
+      setTimeout(() => this.#finish(note), FOLLOW_FOR_MS);
     } catch (error) {
       if (error instanceof Failure && error.wantsKey) {
         this.drop(note.id);
-        this.askForKey(error.status === 403, () => void this.act(action));
+        this.askForKey(error.keyWrong, { go: () => void this.act(action), leave: () => {} });
         return;
       }
       note.tone = "bad";
@@ -83,44 +87,42 @@ class Desk {
     }
   }
 
-  /** Reads something that may need the key: asks for it and reads again if so. */
+  /** Reads something that may need the key: asks for it and reads again if so, or fails if none is given. */
   async read<T>(what: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
         return await what();
       } catch (error) {
         if (!(error instanceof Failure && error.wantsKey)) throw error;
-        await new Promise<void>((resolve) => this.askForKey(error.status === 403, resolve));
+        const wrong = error.keyWrong;
+        await new Promise<void>((go, fail) => this.askForKey(wrong, { go, leave: () => fail(new Error(LEFT_LOCKED)) }));
       }
     }
   }
 
-  askForKey(wrong = false, then: (() => void) | null = null): void {
-    this.keyWrong = wrong;
+  askForKey(wrong = false, waiting: Waiting | null = null): void {
+    this.keyProblem = wrong ? KEY_NOT_ADMITTED : "";
     this.keyAsked = true;
-    if (then) this.#waiting.push(then);
+    if (waiting) this.#waiting.push(waiting);
   }
 
   /** Tries a key, and keeps it for this browser session if the server admits it. */
-  async tryKey(key: string): Promise<boolean> {
+  async tryKey(key: string): Promise<void> {
+    const before = savedKey();
     saveKey(key);
     try {
       await get("settings");
     } catch (error) {
-      if (error instanceof Failure && error.wantsKey) {
-        saveKey(null);
-        this.hasKey = false;
-        this.keyWrong = true;
-        return false;
-      }
+      const wrong = error instanceof Failure && error.wantsKey;
+      saveKey(wrong ? null : before);
+      this.hasKey = savedKey() !== null;
+      this.keyProblem = wrong ? KEY_NOT_ADMITTED : `It could not be tried. ${error instanceof Error ? error.message : error}`;
+      return;
     }
     this.hasKey = true;
     this.keyAsked = false;
-    this.keyWrong = false;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    waiting.forEach((go) => go());
-    return true;
+    this.keyProblem = "";
+    for (const { go } of this.#waiting.splice(0)) go();
   }
 
   forgetKey(): void {
@@ -131,7 +133,7 @@ class Desk {
   /** The question for the key was put away: what waited for it is not done. */
   leaveKey(): void {
     this.keyAsked = false;
-    this.#waiting = [];
+    for (const { leave } of this.#waiting.splice(0)) leave();
   }
 
   note(tone: Tone, title: string, text: string): Note {
@@ -142,6 +144,14 @@ class Desk {
 
   drop(id: number): void {
     this.notes = this.notes.filter((note) => note.id !== id);
+  }
+
+  /** Tells it of an entry of the journal, which may be about something else. */
+  #tell(note: Note, entry: Entry): void {
+    if (note.operation === null || entry.operation !== note.operation || note.over) return;
+    note.text = plain(entry.sentence);
+    if (entry.kind === "refused") note.tone = "bad";
+    if (entry.kind === "request_over") this.#finish(note);
   }
 
   #finish(note: Note): void {
