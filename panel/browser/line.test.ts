@@ -1,5 +1,5 @@
 // The line to the server: with a key, behind a prefix, lost and back, of another version, and of something else.
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { request } from "node:http";
 import type { Browser, Page } from "playwright-core";
@@ -28,7 +28,7 @@ afterAll(async () => {
   await demo?.end();
 });
 
-type Change = (path: string) => { status?: number; type?: string; body?: string; replace?: [RegExp, string] } | null;
+type Change = (path: string, asked: IncomingMessage) => { status?: number; type?: string; body?: string; replace?: [RegExp, string] } | null;
 
 interface Proxy {
   /** What it changes of what the demo says. */
@@ -46,7 +46,7 @@ async function before(prefix: string, { change = () => null, passesName = true }
       return;
     }
     const path = url.slice(prefix.length - 1);
-    const changed = change(path);
+    const changed = change(path, asked);
     if (changed?.body !== undefined) {
       answer.writeHead(changed.status ?? 200, { "content-type": changed.type ?? "text/html" }).end(changed.body);
       return;
@@ -184,5 +184,37 @@ test("a server that is away from the start is said to be, and found when it come
   await shot(page, "server-away");
   away = false;
   await page.locator("[data-engine]").first().waitFor();
+  await page.context().close();
+});
+
+test("what happens while the line is lost is told when it is back", async () => {
+  let away = false;
+  const heard: unknown[] = [];
+  const change: Change = (path, asked) => {
+    if (!path.startsWith("/events/stream")) return null;
+    heard.push(asked.headers["last-event-id"]);
+    return away ? { status: 502, body: "" } : null;
+  };
+  const root = await before("/", { change });
+  const { page } = await openPage(browser, `${root}panel/#/engines`);
+  await askForKey(page);
+  await giveKey(page);
+  await page.getByRole("link", { name: /^acestream-/ }).first().click();
+  away = true;
+  servers[0]?.closeAllConnections();
+  await page.getByText("The line is lost").waitFor();
+  await page.getByRole("button", { name: "Drain", exact: true }).click();
+  const [accepted] = await Promise.all([
+    page.waitForResponse((answer) => answer.request().method() === "POST"),
+    page.getByRole("button", { name: "Drain it" }).click(),
+  ]);
+  const { operation } = (await accepted.json()) as { operation: string };
+  const kinds = async () => (await demo.get<{ kind: string }[]>(`journal?operation=${operation}`)).map(({ kind }) => kind);
+  await until("it is over", async () => (await kinds()).includes("request_over"));
+  away = false;
+  await page.getByRole("button", { name: "Try now" }).click();
+  await page.locator('.note[data-tone="ok"]', { hasText: "Drain" }).waitFor();
+  expect(heard[0]).toBeUndefined();
+  expect(heard.at(-1)).toMatch(/^\d+$/);
   await page.context().close();
 });

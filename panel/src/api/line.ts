@@ -8,13 +8,15 @@ import { OtherVersion } from "./world";
 const SILENCE_MAX_MS = 35_000;
 const AGAIN_AFTER_MS = 2_000;
 
-/** Listens until the line breaks, and says why it did unless the server has ended it. */
-export async function hear(path: string, stop: AbortSignal, take: (sent: Sent) => void): Promise<void> {
+/** Listens until the line breaks, and says why it did unless the server has ended it. Who has heard something before
+ * names the last of it: the server tells what was missed. */
+export async function hear(path: string, stop: AbortSignal, take: (sent: Sent) => void, last: string | null = null): Promise<void> {
   const line = new AbortController();
   const signal = AbortSignal.any([line.signal, stop]);
   let silence = setTimeout(() => line.abort(), SILENCE_MAX_MS);
   try {
-    const answer = await request(path, { signal, headers: { accept: "text/event-stream" } }).catch(() => {
+    const headers = { accept: "text/event-stream", ...(last !== null && { "last-event-id": last }) };
+    const answer = await request(path, { signal, headers }).catch(() => {
       throw new Error("The server does not answer.");
     });
     if (!answer.ok || !answer.body) throw new Error(`The server answered with ${answer.status}.`);

@@ -21,7 +21,6 @@ class Live {
   /** Why the line is as it is. */
   problem = $state("");
   lostAt = $state(0);
-  retryAt = $state(0);
 
   version = $state("");
   keyNeeded = $state(false);
@@ -43,6 +42,8 @@ class Live {
   #stop = new AbortController();
   #retryNow: (() => void) | null = null;
   #heard: ((entry: Entry) => void)[] = [];
+  /** What the last event was called. */
+  #last: string | null = null;
 
   readonly vpns: Vpn[] = $derived(this.vpn?.vpns ?? []);
   readonly active: Stream[] = $derived(this.streams.filter((stream) => stream.status === "started"));
@@ -69,6 +70,11 @@ class Live {
     return () => (this.#heard = this.#heard.filter((other) => other !== listener));
   }
 
+  /** What the journal says of one operation, the newest first. */
+  saidOf(operation: string): Entry[] {
+    return this.#world?.journal.filter((entry) => entry.operation === operation) ?? [];
+  }
+
   /** Tries again at once. */
   retry(): void {
     this.#retryNow?.();
@@ -88,7 +94,6 @@ class Live {
           this.#lose(error instanceof Error ? error.message : String(error));
         }
       }
-      this.retryAt = Date.now() + wait;
       await new Promise<void>((resolve) => {
         this.#retryNow = resolve;
         setTimeout(resolve, wait);
@@ -103,16 +108,18 @@ class Live {
     this.problem = why;
   }
 
-  /** Listens until the line breaks. */
+  /** Listens until the line breaks. What was written while it was broken is told when it is back. */
   #hearOut(isThere: () => void): Promise<void> {
-    return hear("events/stream", this.#stop.signal, (sent) => {
+    const taken = (sent: Sent) => {
       this.#take(sent);
+      this.#last = sent.id ?? this.#last;
       if (this.#world) isThere();
-    });
+    };
+    return hear("events/stream", this.#stop.signal, taken, this.#last);
   }
 
   #take(sent: Sent): void {
-    const { world, changed } = take(this.#world, sent);
+    const { world, changed, written } = take(this.#world, sent);
     this.#world = world;
     if (changed === null || !world) return;
     if (changed === "all") {
@@ -120,8 +127,7 @@ class Live {
       if (Number.isFinite(told)) this.#aheadMs = told - Date.now();
       this.now = Date.now() + this.#aheadMs;
     }
-    const newest = world.journal[0];
-    if (changed === "journal" && newest) this.#heard.forEach((listener) => listener(newest));
+    for (const entry of written) this.#heard.forEach((listener) => listener(entry));
     this.#changed.add(changed);
     if (this.#showing) return;
     this.#showing = true;

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import { Reader } from "./sse";
 
-test("events are whole whatever the pieces are that they arrive in", () => {
+test("events are whole, with their ids, whatever the pieces are that they arrive in", () => {
   const text = 'event: engine\nid: 7\ndata: {"a":1}\n\n: still here\n\nevent: vpn\r\ndata: one\r\ndata: two\r\n\r\n';
   const expected = [
-    { name: "engine", data: '{"a":1}' },
+    { name: "engine", data: '{"a":1}', id: "7" },
     { name: "vpn", data: "one\ntwo" },
   ];
   for (let size = 1; size <= text.length; size++) {

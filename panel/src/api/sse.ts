@@ -4,6 +4,8 @@
 export interface Sent {
   name: string;
   data: string;
+  /** What it is called by when one comes back: `Last-Event-ID`. */
+  id?: string;
 }
 
 /** The longest event that is waited for: whatever is longer is none of ours. */
@@ -28,6 +30,7 @@ export class Reader {
 function event(block: string): Sent | null {
   let name = "message";
   const data: string[] = [];
+  let id: string | undefined;
   for (const line of block.split("\n")) {
     const colon = line.indexOf(":");
     // A comment is a sign of life.
@@ -36,6 +39,7 @@ function event(block: string): Sent | null {
     const value = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
     if (field === "event") name = value;
     if (field === "data") data.push(value);
+    if (field === "id") id = value;
   }
-  return data.length > 0 ? { name, data: data.join("\n") } : null;
+  return data.length > 0 ? { name, data: data.join("\n"), ...(id !== undefined && { id }) } : null;
 }

@@ -32,8 +32,18 @@ test("the journal is the newest first and bounded", () => {
   expect(world.journal[0]?.seq).toBe(ENTRIES_KEPT + 5);
 });
 
+test("who comes back is told the entries that were missed, and keeps those that are older", () => {
+  const known = Array.from({ length: 150 }, (_, place) => entry(150 - place));
+  const before = worldOf(everything({ journal: known }));
+  const told = Array.from({ length: 100 }, (_, place) => entry(153 - place));
+  const { world, written } = take(before, sent("snapshot", everything({ journal: told })));
+  expect(written.map(({ id }) => id)).toEqual([151, 152, 153]);
+  expect(world!.journal.map(({ id }) => id)).toEqual(Array.from({ length: 153 }, (_, place) => 153 - place));
+  expect(take(null, sent("snapshot", everything({ journal: told }))).written).toEqual([]);
+});
+
 test("what is told before the first event, and events that are not known, change nothing", () => {
-  expect(take(null, sent("engine", engine(1)))).toEqual({ world: null, changed: null });
+  expect(take(null, sent("engine", engine(1)))).toEqual({ world: null, changed: null, written: [] });
   expect(take(begin(), sent("weather", { rain: true })).changed).toBeNull();
 });
 

@@ -1,4 +1,5 @@
 // What the server has told, kept up to date event by event. Pure: no page, no network, no clock.
+import { merged } from "../lib/story";
 import type { Engine, Entry, Everything, Status, Stream, VpnStatus } from "./types";
 import type { Sent } from "./sse";
 
@@ -52,12 +53,29 @@ export function worldOf(data: unknown): World {
 /** Which parts of the world an event has changed. */
 export type Changed = "all" | "status" | "vpn" | "engines" | "streams" | "journal" | null;
 
+/** What an event has made of the world. */
+export interface Taken {
+  world: World | null;
+  changed: Changed;
+  /** Entries of the journal that were written meanwhile, the oldest first. */
+  written: Entry[];
+}
+
 /** Takes one event in. Events that are not known change nothing: a newer server may tell more. */
-export function take(world: World | null, sent: Sent): { world: World | null; changed: Changed } {
-  if (sent.name === "snapshot") return { world: worldOf(JSON.parse(sent.data)), changed: "all" };
-  if (!world) return { world, changed: null };
+export function take(world: World | null, sent: Sent): Taken {
+  if (sent.name === "snapshot") return anew(world, worldOf(JSON.parse(sent.data)));
+  if (!world) return { world, changed: null, written: [] };
   const changed = change(world, sent);
-  return { world, changed };
+  return { world, changed, written: changed === "journal" ? world.journal.slice(0, 1) : [] };
+}
+
+/** Everything is told again, but of the journal only what is new: what was known of it stays. */
+function anew(before: World | null, world: World): Taken {
+  if (!before) return { world, changed: "all", written: [] };
+  const newest = before.journal[0]?.id ?? 0;
+  const written = world.journal.filter((entry) => entry.id > newest).toReversed();
+  world.journal = merged(before.journal, world.journal).slice(0, ENTRIES_KEPT);
+  return { world, changed: "all", written };
 }
 
 function change(world: World, { name, data }: Sent): Changed {

@@ -74,6 +74,8 @@ class Desk {
       note.text = done ?? "Accepted.";
       note.tone = "flow";
       if (!operation) return this.#finish(note);
+      // The journal may have been quicker than the answer.
+      live.saidOf(operation).toReversed().forEach((entry) => this.#tell(note, entry));
       setTimeout(() => this.#finish(note), FOLLOW_FOR_MS);
     } catch (error) {
       if (error instanceof Failure && error.wantsKey) {
