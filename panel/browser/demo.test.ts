@@ -57,9 +57,19 @@ test("the first paint has the fleet in it", async () => {
   expect(await page.locator("[data-vpn]").count()).toBe(2);
   expect(await page.locator("[data-engine]").count()).toBeGreaterThanOrEqual(10);
   await page.locator("[data-stream]").first().waitFor();
-  await page.waitForTimeout(1_000);
   expect(faults).toEqual([]);
   expect(requests.filter((url) => !url.startsWith(demo.url))).toEqual([]);
+  await page.context().close();
+});
+
+test("nothing is asked for a second time while the fleet is looked at", async () => {
+  const { page, faults, requests } = await openPage(browser, panel());
+  const noticed = page.locator("[data-noticed]");
+  await until("every viewer of the demo has the picture", async () => /^(\d+) of \1 /.test((await noticed.textContent()) ?? ""));
+  await page.waitForTimeout(4_000);
+  expect(requests.filter((url, place) => requests.indexOf(url) < place)).toEqual([]);
+  expect(requests).toContain(`${demo.url}demo/stream`);
+  expect(faults).toEqual([]);
   await page.context().close();
 });
 

@@ -71,6 +71,7 @@ async function giveKey(page: Page, key = KEY): Promise<void> {
   await page.getByRole("button", { name: "Use this key" }).click();
 }
 const askForKey = (page: Page) => page.getByRole("banner").getByRole("button", { name: "Enter key" }).click();
+const json = (body: unknown) => ({ type: "application/json", body: JSON.stringify(body) });
 
 test("a key is asked for when it is needed, kept for the session, and never in an address", async () => {
   const { page, requests } = await openPage(browser, `${demo.url}panel/#/settings`);
@@ -216,5 +217,40 @@ test("what happens while the line is lost is told when it is back", async () => 
   await page.locator('.note[data-tone="ok"]', { hasText: "Drain" }).waitFor();
   expect(heard[0]).toBeUndefined();
   expect(heard.at(-1)).toMatch(/^\d+$/);
+  await page.context().close();
+});
+
+test("what cannot be read is said, and read when somebody tries again", async () => {
+  let broken = true;
+  const change: Change = (path) => (broken && /^\/(settings|journal)\b/.test(path) ? { status: 502, body: "" } : null);
+  const root = await before("/", { change });
+  const { page } = await openPage(browser, `${root}panel/#/engines/acestream-1`);
+  await page.getByText("What was written before could not be read.").waitFor();
+  await shot(page, "not-read");
+  broken = false;
+  await askForKey(page);
+  await giveKey(page);
+  broken = true;
+  await page.getByRole("link", { name: "Settings", exact: true }).click();
+  await page.getByRole("heading", { name: "The settings could not be read" }).waitFor();
+  broken = false;
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByText("MIN_REPLICAS", { exact: true }).waitFor();
+  await page.context().close();
+});
+
+test("a stream that is opened before its first reading is charted all the same, and what is broken is said meanwhile", async () => {
+  let broken = true;
+  const change: Change = (path) => {
+    if (path.endsWith("/stats")) return json([]);
+    return broken && path.startsWith("/channels/stream") ? { status: 502, body: "" } : null;
+  };
+  const root = await before("/", { change });
+  const { page } = await openPage(browser, `${root}panel/#/streams`);
+  await page.locator("td.name a").first().click();
+  await page.getByText("Who watches cannot be told just now: The server answered with 502.").waitFor();
+  broken = false;
+  for (const chart of ["Rate", "Peers", "Buffer", "Lag"]) await page.getByRole("img", { name: `${chart}: ` }).waitFor();
+  await shot(page, "stream-from-the-start");
   await page.context().close();
 });

@@ -246,7 +246,13 @@ export class Pretended {
       response.write("event: channels\ndata: []\n\n");
       return true;
     }
-    if (path === "/channels" || path === "/demo") return json(path === "/demo" ? { viewers: [] } : []);
+    if (path === "/demo/stream") {
+      const noticed = { viewers: 8, play: 8, longest_silence_ms: 400, disconnects: 0, refusals: 0, continuity_errors: 0 };
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      response.write(`event: noticed\ndata: ${JSON.stringify(noticed)}\n\n`);
+      return true;
+    }
+    if (path === "/channels") return json([]);
     if (request.method === "POST") {
       const broken = /^\/demo\/vpn\/(.*)\/(fail|recover)$/.exec(path);
       if (broken?.[2] === "fail") this.fail(broken[1] ?? "");

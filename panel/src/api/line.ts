@@ -40,10 +40,14 @@ export async function hear(path: string, stop: AbortSignal, take: (sent: Sent) =
   }
 }
 
-/** Listens for as long as it is wanted, however often the line breaks. */
-export async function follow(path: string, stop: AbortSignal, take: (sent: Sent) => void): Promise<void> {
+/** Listens for as long as it is wanted, however often the line breaks; each time it is said why. */
+export async function follow(path: string, stop: AbortSignal, take: (sent: Sent) => void, broke: (why: string) => void): Promise<void> {
   while (!stop.aborted) {
-    await hear(path, stop, take).catch(() => {});
+    const why = await hear(path, stop, take).then(
+      () => "The server has ended the connection.",
+      (error: unknown) => (error instanceof Error ? error.message : String(error)),
+    );
+    if (!stop.aborted) broke(why);
     await new Promise((resolve) => setTimeout(resolve, AGAIN_AFTER_MS));
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { at, entry } from "../../dev/things";
-import { merged, past, ports } from "./story";
+import { merged, ofVpn, past, ports } from "./story";
 
 test("what was heard twice is told once, the newest first", () => {
   const told = merged([entry(3), entry(2)], [entry(2), entry(1)]);
@@ -15,6 +15,12 @@ test("the past of an engine is read from its decisions", () => {
     ["hidden", 10],
     ["offered", 10],
   ]);
+});
+
+test("the past of a VPN is its own, whatever its journal says of engines that are created on it", () => {
+  const subject = { kind: "vpn" as const, name: "gluetun", id: null };
+  const entries = [entry(20, { kind: "create" }), entry(10, { kind: "vpn_healthy", subject })];
+  expect(past(ofVpn(entries, "gluetun"), Date.parse(at(40))).map(({ word }) => word)).toEqual(["healthy"]);
 });
 
 test("the ports of a VPN are read from the journal's sentences", () => {

@@ -3,24 +3,14 @@
 //! Viewers' numbers change all the time, so nobody is told of single changes: who listens is told each second how it
 //! is then, of all channels or of the one that he looks at.
 
-use super::Api;
-use super::auth;
 use super::error::{Failure, Problem};
-use super::events;
 use super::extract::Params;
 use super::wire::channel::{ChannelState, channel};
+use super::{Api, auth, seconds};
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::response::sse::Event;
-use futures_util::stream;
 use serde::Deserialize;
-use std::convert::Infallible;
-use std::time::Duration;
-use tokio::time::MissedTickBehavior;
-
-/// How often a listener is told.
-const TELLS_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -52,24 +42,8 @@ pub(super) async fn get_channel_events(
     Params(query): Params<ChannelsQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let place = api.changes.place()?;
-    let over = api.changes.over().clone();
-    let mut seconds = tokio::time::interval(TELLS_EVERY);
-    seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let admitted = is_admitted(&api, &headers);
-    let listener = (api, query, seconds, String::new(), place);
-    let told = stream::unfold(listener, move |(api, query, mut seconds, last, place)| async move {
-        let text = loop {
-            seconds.tick().await;
-            let text = serde_json::to_string(&shown(&api, &query, admitted)).unwrap_or_default();
-            if text != last {
-                break text;
-            }
-        };
-        let event = Event::default().event("channels").data(&text);
-        Some((Ok::<_, Infallible>(event), (api, query, seconds, text, place)))
-    });
-    Ok(events::told(told, over))
+    seconds::told(&api.clone(), "channels", move || shown(&api, &query, admitted))
 }
 
 fn is_admitted(api: &Api, headers: &HeaderMap) -> bool {

@@ -23,6 +23,7 @@ mod provision;
 mod read;
 mod report;
 mod routes;
+mod seconds;
 mod server;
 mod trends;
 mod watch;
@@ -34,6 +35,7 @@ pub use extract::{BODY_MAX_BYTES, ID_MAX_BYTES, QUERY_MAX_BYTES};
 pub(crate) use extract::{Id, Params};
 pub use read::{LOGS_MAX_BYTES, LOGS_TIMEOUT};
 pub use routes::{More, openapi, router};
+pub(crate) use seconds::told as told_each_second;
 pub use server::{CONNECTIONS_MAX, bind_problem, serve};
 
 use crate::driver::gate::{Gate, Picture};

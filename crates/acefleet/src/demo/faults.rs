@@ -4,9 +4,11 @@
 //! of another origin. They answer when the deed is done.
 
 use super::stage::{NotDone, Stage};
-use super::wire::{Deed, DemoState, FailQuery, FaultRoute, FreezeQuery, PortQuery};
-use crate::api::{Api, Failure, Id, More, Params, Problem};
+use super::wire::{AllNoticed, Deed, DemoState, FailQuery, FaultRoute, FreezeQuery, PortQuery};
+use crate::api::{Api, Failure, Id, More, Params, Problem, told_each_second};
+use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use axum::{Extension, Json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,13 +60,22 @@ pub(super) fn described() -> More {
         .routes(routes!(recover_engine))
         .routes(routes!(freeze_docker))
         .routes(routes!(crash_core));
-    More { open: OpenApiRouter::<Api>::new().routes(routes!(get_demo)), keyed }
+    More { open: OpenApiRouter::new().routes(routes!(get_demo)).routes(routes!(get_demo_events)), keyed }
 }
 
 /// What there is, what can be broken and what is, and what the demo's viewers have noticed.
 #[utoipa::path(get, path = "/demo", tag = "demo", responses((status = 200, body = DemoState)))]
 async fn get_demo(Extension(stage): OnStage) -> Json<DemoState> {
     Json(stage.state())
+}
+
+/// Tells what the demo's viewers have noticed together, at once and then each second in which that has changed: the
+/// event `noticed`.
+#[utoipa::path(get, path = "/demo/stream", tag = "demo",
+    responses((status = 200, body = AllNoticed, content_type = "text/event-stream"),
+        (status = 503, body = Failure)))]
+async fn get_demo_events(State(api): State<Api>, Extension(stage): OnStage) -> Result<Response, Problem> {
+    told_each_second(&api, "noticed", move || AllNoticed::of(&stage.views()))
 }
 
 /// Lets something go wrong with a VPN.

@@ -5,7 +5,7 @@
 
 use super::cost::Meter;
 use super::plan::Plan;
-use super::viewers::Crowd;
+use super::viewers::{Crowd, View};
 use super::wire::{Deed, DemoEngine, DemoState, DemoVpn, VpnFault, millis};
 use super::{dock, faults};
 use crate::driver::gate::{Gate, Picture};
@@ -90,6 +90,11 @@ impl Stage {
         self.crowd.get()
     }
 
+    /// Each viewer as it is now; none before they have come.
+    pub(super) fn views(&self) -> Vec<View> {
+        self.crowd().map(Crowd::views).unwrap_or_default()
+    }
+
     /// They come. Once.
     pub(super) fn let_in(&self, crowd: Crowd) {
         drop(self.crowd.set(crowd));
@@ -105,7 +110,7 @@ impl Stage {
             vpns: (0..).zip(&self.plan.vpns).map(|(at, name)| self.vpn(at, name.as_str())).collect(),
             engines: engines.map(|seen| self.engine(seen)).collect(),
             docker_frozen_ms: millis(frozen),
-            viewers: self.crowd().map(Crowd::views).unwrap_or_default().into_iter().map(Into::into).collect(),
+            viewers: self.views().into_iter().map(Into::into).collect(),
             cost: self.meter.read().map(Into::into),
             faults: faults::ROUTES.to_vec(),
         }

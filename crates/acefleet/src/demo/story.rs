@@ -371,7 +371,7 @@ impl Story {
     }
 
     fn views(&self) -> Vec<View> {
-        self.stage.crowd().map(Crowd::views).unwrap_or_default()
+        self.stage.views()
     }
 
     fn playing(&self) -> usize {

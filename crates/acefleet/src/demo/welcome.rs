@@ -6,7 +6,7 @@ use super::faults::ROUTES;
 use super::plan::Plan;
 use super::stage::{Stage, offered};
 use super::verdict::Verdict;
-use super::viewers::{Crowd, View};
+use super::viewers::View;
 use super::voice::Voice;
 use crate::http::{self, Request};
 use std::fmt::Write;
@@ -72,7 +72,7 @@ pub(super) fn what_to_try(plan: &Plan, program: SocketAddr) -> String {
 
 /// How things are.
 pub(super) fn status(stage: &Stage) -> String {
-    let views = stage.crowd().map(Crowd::views).unwrap_or_default();
+    let views = stage.views();
     let play = views.iter().filter(|view| view.plays()).count();
     let mut text = format!(
         "{} engines are offered; {play} of {} viewers",

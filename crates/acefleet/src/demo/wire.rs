@@ -146,6 +146,23 @@ pub(super) struct DemoViewer {
     pub(super) packets_repeated: u64,
 }
 
+/// What all viewers have noticed together. It is the same for as long as nothing happens to them.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, ToSchema, Debug)]
+pub(super) struct AllNoticed {
+    /// How many they are.
+    pub(super) viewers: usize,
+    /// How many of them have the picture.
+    pub(super) play: usize,
+    /// The longest time that one of them was without pictures.
+    pub(super) longest_silence_ms: u64,
+    /// How often connections broke.
+    pub(super) disconnects: u64,
+    /// How often one of them was turned away.
+    pub(super) refusals: u64,
+    /// Packets that did not follow the one before, without a word that this is meant.
+    pub(super) continuity_errors: u64,
+}
+
 /// What this process costs.
 #[derive(Clone, Copy, PartialEq, Serialize, ToSchema, Debug)]
 pub(super) struct DemoCost {
@@ -185,6 +202,22 @@ impl From<View> for DemoViewer {
             marked_breaks: noticed.marked_breaks,
             packets_missing: noticed.missing,
             packets_repeated: noticed.repeats,
+        }
+    }
+}
+
+impl AllNoticed {
+    /// What these have noticed.
+    pub(super) fn of(views: &[View]) -> Self {
+        let sum = |of: fn(&View) -> u64| views.iter().map(of).sum();
+        let silences = views.iter().map(|view| view.noticed.longest_silence);
+        Self {
+            viewers: views.len(),
+            play: views.iter().filter(|view| view.plays()).count(),
+            longest_silence_ms: millis(silences.max().unwrap_or_default()),
+            disconnects: sum(|view| view.noticed.disconnects),
+            refusals: sum(|view| view.noticed.refusals),
+            continuity_errors: sum(|view| view.noticed.continuity_errors),
         }
     }
 }

@@ -382,6 +382,33 @@ fn viewers_of_the_demo_have_a_picture_and_keep_it_when_their_vpn_is_stopped() {
 }
 
 #[test]
+fn who_listens_is_told_when_viewers_get_the_picture_and_when_they_lose_it() {
+    let (_demo, address) =
+        Demo::ready(&["--port", "0", "--viewers", "2", "--engines", "2", "--vpns", "1"], &[]);
+    let mut stream = TcpStream::connect(address).expect("it answers");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+    write!(stream, "GET /demo/stream HTTP/1.1\r\nHost: {address}\r\n\r\n").expect("sent");
+    let mut lines = BufReader::new(stream).lines().map(|line| line.expect("it goes on"));
+    let mut before = Value::Null;
+    let mut hears = |play: u64| {
+        loop {
+            let name = lines.find(|line| line.starts_with("event:")).expect("an event");
+            assert_eq!(name, "event: noticed");
+            let data = lines.next().expect("the next line");
+            let told = serde_json::from_str(data.strip_prefix("data: ").expect("its data")).expect("JSON");
+            assert_ne!(told, before, "nothing is told twice");
+            before = told;
+            if before["play"] == play {
+                return before.clone();
+            }
+        }
+    };
+    assert_eq!(hears(2)["viewers"], 2);
+    post(address, "/demo/vpn/gluetun-1/fail");
+    assert!(hears(0)["longest_silence_ms"].as_u64() >= Some(2_000));
+}
+
+#[test]
 fn impossible_sizes_are_refused_with_exit_code_64() {
     for arguments in [
         &["--vpns", "0"][..],
