@@ -220,6 +220,30 @@ test("what happens while the line is lost is told when it is back", async () => 
   await page.context().close();
 });
 
+test("older entries are found by words that none of the newest has", async () => {
+  const asked: string[] = [];
+  const change: Change = (path) => {
+    const url = new URL(path, demo.url);
+    if (url.pathname !== "/journal") return null;
+    asked.push(url.searchParams.get("before") ?? "");
+    const newest = Number(url.searchParams.get("before") ?? 1_201) - 1;
+    const entry = (id: number) => ({ id, seq: id, at: "2026-03-01T20:00:00Z", subject: { kind: "fleet", name: null, id: null },
+      kind: "in_sight", sentence: id === 7 ? "The needle was found." : "Everything was looked at.", operation: null });
+    return json(Array.from({ length: Math.min(500, newest) }, (_, place) => entry(newest - place)));
+  };
+  const root = await before("/", { change });
+  const { page } = await openPage(browser, `${root}panel/#/journal?words=needle`);
+  const older = page.getByRole("button", { name: "Read older ones" });
+  await older.click();
+  await until("more was read", async () => asked.length === 2 && (await older.isEnabled()));
+  await page.getByRole("heading", { name: "No entry is like that" }).waitFor();
+  await older.click();
+  await page.getByText("The needle was found.").waitFor();
+  expect(await older.count()).toBe(0);
+  expect(asked).toEqual(["", "701", "201"]);
+  await page.context().close();
+});
+
 test("what cannot be read is said, and read when somebody tries again", async () => {
   let broken = true;
   const change: Change = (path) => (broken && /^\/(settings|journal)\b/.test(path) ? { status: 502, body: "" } : null);
