@@ -10,6 +10,10 @@ test("an id is understood in every form that people paste", () => {
     ID,
     ID.toUpperCase(),
     `acestream://${ID}`,
+    `ACESTREAM://${ID}/`,
+    `ace://${ID}`,
+    `ace://${ID}|User-Agent=x`,
+    `acestream:?content_id=${ID}`,
     `  ${ID} `,
     `http://127.0.0.1:6878/ace/getstream?id=${ID}`,
     `http://127.0.0.1:6878/ace/manifest.m3u8?content_id=${ID}&pid=3`,
@@ -17,11 +21,13 @@ test("an id is understood in every form that people paste", () => {
     expect(meaning(said), said).toEqual(id);
   }
   expect(meaning(`http://h/ace/getstream?infohash=${ID}`)).toEqual({ kind: "infohash", key: ID });
+  expect(meaning(`acestream:?infohash=${ID}&pid=1#x`)).toEqual({ kind: "infohash", key: ID });
+  expect(meaning("acestream:?magnet=magnet%3A%3Fxt%3Durn%3Abtih%3Aabc")).toEqual({ kind: "magnet", key: "magnet:?xt=urn:btih:abc" });
   expect(meaning("http://h/x.acelive")).toEqual({ kind: "url", key: "http://h/x.acelive" });
 });
 
 test("what cannot be played is not taken for something", () => {
-  for (const said of ["", "hello", "javascript:alert(1)", "http://h/video.mp4", "http://[", ID.slice(1)]) {
+  for (const said of ["", "hello", "javascript:alert(1)", "http://h/video.mp4", "http://[", ID.slice(1), `ace://${ID}0`, "acestream:?pid=1"]) {
     expect(meaning(said), said).toBeNull();
   }
 });

@@ -3,10 +3,13 @@
 export type Kind = "content_id" | "infohash" | "magnet" | "url";
 export type Form = "ts" | "hls";
 
-export interface Item {
-  name: string | null;
+export interface Meaning {
   kind: Kind;
   key: string;
+}
+
+export interface Item extends Meaning {
+  name: string | null;
   /** What stands before the address in a playlist, as it was. */
   head: readonly string[];
 }
@@ -15,28 +18,33 @@ export interface Item {
 export const LINES_MAX = 20_000;
 
 /** What one piece of text means, or null if it is nothing that can be played. */
-export function meaning(text: string): { kind: Kind; key: string } | null {
+export function meaning(text: string): Meaning | null {
   const said = text.trim();
-  const id = /^[0-9a-f]{40}$/i.exec(said);
-  if (id) return { kind: "content_id", key: said.toLowerCase() };
-  const link = /^acestream:\/\/([0-9a-f]{40})\b/i.exec(said);
-  if (link?.[1]) return { kind: "content_id", key: link[1].toLowerCase() };
   if (/^magnet:\?/i.test(said)) return { kind: "magnet", key: said };
-  if (!/^https?:\/\//i.test(said)) return null;
+  // Some players want headers told behind an address: whoever plays it through acefleet needs none of them.
+  const address = said.replace(/\|.*$/s, "");
+  const id = /^(?:ace(?:stream)?:\/\/)?([0-9a-f]{40})\/?$/i.exec(address)?.[1];
+  if (id) return { kind: "content_id", key: id.toLowerCase() };
+  const query = /^acestream:\?([^#]*)/i.exec(address)?.[1];
+  if (query !== undefined) return named(new URLSearchParams(query));
+  if (!/^https?:\/\//i.test(address)) return null;
   let url: URL;
   try {
-    url = new URL(said);
+    url = new URL(address);
   } catch {
     return null;
   }
-  if (/\/ace\/(getstream|manifest\.m3u8)\/?$/.test(url.pathname)) {
-    for (const [name, kind] of NAMES) {
-      const key = url.searchParams.get(name);
-      if (key) return { kind, key };
-    }
-    return null;
+  if (/\/ace\/(getstream|manifest\.m3u8)\/?$/.test(url.pathname)) return named(url.searchParams);
+  return /\.(acelive|torrent)$/i.test(url.pathname) ? { kind: "url", key: address } : null;
+}
+
+/** What a query names, as an engine is asked. */
+function named(query: URLSearchParams): Meaning | null {
+  for (const [name, kind] of NAMES) {
+    const key = query.get(name);
+    if (key) return { kind, key };
   }
-  return /\.(acelive|torrent)$/i.test(url.pathname) ? { kind: "url", key: said } : null;
+  return null;
 }
 
 const NAMES: readonly [string, Kind][] = [
@@ -76,7 +84,7 @@ function nameOf(head: readonly string[]): string | null {
 }
 
 /** The address that plays it through acefleet. */
-export function address(root: string, item: { kind: Kind; key: string }, form: Form): string {
+export function address(root: string, item: Meaning, form: Form): string {
   const name = item.kind === "content_id" ? "id" : item.kind;
   const path = form === "ts" ? "ace/getstream" : "ace/manifest.m3u8";
   return `${root}${path}?${name}=${encodeURIComponent(item.key)}`;
