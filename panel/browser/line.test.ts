@@ -123,14 +123,21 @@ test("a key that cannot be tried is not taken for one that fits", async () => {
   await page.context().close();
 });
 
-test("it works behind a path prefix", async () => {
-  const root = await before("/my/fleet/");
+test("it works behind a path prefix, and by a name of the network over plain HTTP", async () => {
+  const root = (await before("/my/fleet/")).replace("127.0.0.1", NAME);
   const { page, faults, requests } = await openPage(browser, `${root}panel`);
   await page.locator("[data-engine]").first().waitFor();
   await page.getByRole("link", { name: "Journal", exact: true }).click();
   await page.getByText("What was decided, why").waitFor();
   expect(requests.filter((url) => !url.startsWith(root))).toEqual([]);
   expect(faults).toEqual([]);
+  await askForKey(page);
+  await giveKey(page);
+  await page.getByRole("link", { name: "Engines", exact: true }).click();
+  await page.getByText(", at least 3 and at most").waitFor();
+  await page.getByRole("button", { name: "One more" }).click();
+  await page.getByRole("button", { name: "Set the minimum" }).click();
+  await page.getByText(", at least 4 and at most").waitFor();
   await page.context().close();
 });
 
