@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { request } from "node:http";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { Demo, openBrowser, openPage, shot, until } from "./stage";
+import { barriers, Demo, openBrowser, openPage, shot, until } from "./stage";
 
 const KEY = "correct-horse-battery";
 /** A name for this machine. Over plain HTTP browsers say as little of its pages as they do of any other machine's. */
@@ -54,8 +54,18 @@ async function before(prefix: string, { change = () => null, passesName = true }
     const headers = { ...asked.headers, ...(!passesName && { host: `127.0.0.1:${demo.port}` }) };
     const passed = request({ host: "127.0.0.1", port: demo.port, path, method: asked.method, headers }, (got) => {
       answer.writeHead(got.statusCode ?? 502, got.headers);
-      if (!changed?.replace) got.pipe(answer);
-      else got.on("data", (piece: Buffer) => answer.write(piece.toString().replace(...changed.replace!))).on("end", () => answer.end());
+      if (!changed?.replace) {
+        got.pipe(answer);
+        return;
+      }
+      // Event by event: what is replaced may arrive in two pieces.
+      let held = "";
+      got.setEncoding("utf8").on("data", (piece: string) => {
+        const events = (held + piece).split("\n\n");
+        held = events.pop() ?? "";
+        for (const event of events) answer.write(`${event.replace(...changed.replace!)}\n\n`);
+      });
+      got.on("end", () => answer.end(held));
     });
     passed.on("error", () => answer.destroy());
     answer.on("close", () => passed.destroy());
@@ -76,10 +86,12 @@ const json = (body: unknown) => ({ type: "application/json", body: JSON.stringif
 test("a key is asked for when it is needed, kept for the session, and never in an address", async () => {
   const { page, requests } = await openPage(browser, `${demo.url}panel/#/settings`);
   await page.getByRole("heading", { name: "Settings need the key" }).waitFor();
+  expect(await barriers(page), "an empty page").toEqual([]);
   await askForKey(page);
   await giveKey(page, "wrong");
   await page.getByText("The server does not admit this key.").waitFor();
   await shot(page, "key-prompt");
+  expect(await barriers(page), "the question for the key").toEqual([]);
   await giveKey(page);
   await page.getByText("MIN_REPLICAS", { exact: true }).waitFor();
   expect(await page.content()).not.toContain(KEY);
@@ -157,8 +169,13 @@ test("a line that is lost is said to be, and is back by itself", async () => {
   await demo.end();
   await page.getByText("The line is lost: this is the last picture").waitFor();
   expect(await page.locator("[data-engine]").count()).toBeGreaterThan(0);
+  await page.getByText("; the fleet goes on without this page.").waitFor();
+  const told = await page.locator("[aria-live=assertive]").textContent();
   await shot(page, "line-lost");
+  const found = await barriers(page);
   await demo.begin();
+  expect(told, "what is told at once holds no number that runs").not.toMatch(/\d (s|min)\b/);
+  expect(found, "a lost line").toEqual([]);
   await page.getByText("The line is lost").waitFor({ state: "detached" });
   await until("it is live again", () => page.getByText("Live", { exact: true }).isVisible());
   await page.context().close();
@@ -195,13 +212,29 @@ test("a server that is away from the start is said to be, and found when it come
   await page.context().close();
 });
 
+test("an engine that the panel cannot show is said to be of another version, and everything else is still there", async () => {
+  const change: Change = (path) => (path.startsWith("/events/stream") ? { replace: [/"labels":\{[^}]*\}/g, '"labels":null'] } : null);
+  const root = await before("/", { change });
+  const { page, faults } = await openPage(browser, `${root}panel/#/engines`);
+  await page.getByRole("link", { name: /^acestream-/ }).first().click();
+  await page.getByText("This panel does not understand the server.").waitFor();
+  await page.getByRole("heading", { name: "This cannot be shown" }).waitFor();
+  await shot(page, "not-understood");
+  await page.getByRole("link", { name: "Journal", exact: true }).click();
+  await page.getByText("What was decided, why").waitFor();
+  expect(faults).toEqual([]);
+  await page.context().close();
+});
+
 test("what happens while the line is lost is told when it is back", async () => {
   let away = false;
   const heard: unknown[] = [];
+  // The server's clock is an hour ahead of the browser's, as clocks are.
+  const timestamp = `"timestamp":"${new Date(Date.now() + 3_600_000).toISOString()}"`;
   const change: Change = (path, asked) => {
     if (!path.startsWith("/events/stream")) return null;
     heard.push(asked.headers["last-event-id"]);
-    return away ? { status: 502, body: "" } : null;
+    return away ? { status: 502, body: "" } : { replace: [/"timestamp":"[^"]*"/, timestamp] };
   };
   const root = await before("/", { change });
   const { page } = await openPage(browser, `${root}panel/#/engines`);
@@ -219,6 +252,7 @@ test("what happens while the line is lost is told when it is back", async () => 
   const { operation } = (await accepted.json()) as { operation: string };
   const kinds = async () => (await demo.get<{ kind: string }[]>(`journal?operation=${operation}`)).map(({ kind }) => kind);
   await until("it is over", async () => (await kinds()).includes("request_over"));
+  await page.getByText(/For \d+ s; the fleet goes on/).waitFor();
   away = false;
   await page.getByRole("button", { name: "Try now" }).click();
   await page.locator('.note[data-tone="ok"]', { hasText: "Drain" }).waitFor();

@@ -20,7 +20,10 @@ class Live {
   line = $state<Line>("connecting");
   /** Why the line is as it is. */
   problem = $state("");
+  /** By the server's clock. */
   lostAt = $state(0);
+  /** What of that which was told cannot be shown. */
+  strange = $state("");
 
   version = $state("");
   keyNeeded = $state(false);
@@ -53,7 +56,7 @@ class Live {
   readonly stale: boolean = $derived(this.line !== "live" && this.status !== null);
 
   start(): () => void {
-    const clock = setInterval(() => (this.now = Date.now() + this.#aheadMs), CLOCK_MS);
+    const clock = setInterval(() => (this.now = this.#serverNow()), CLOCK_MS);
     const online = () => this.retry();
     addEventListener("online", online);
     void this.#listen();
@@ -73,6 +76,11 @@ class Live {
   /** What the journal says of one operation, the newest first. */
   saidOf(operation: string): Entry[] {
     return this.#world?.journal.filter((entry) => entry.operation === operation) ?? [];
+  }
+
+  /** Something that was told could not be shown: the server is of another version, however much else is understood. */
+  misunderstand(error: unknown): void {
+    this.strange = error instanceof Error ? error.message : String(error);
   }
 
   /** Tries again at once. */
@@ -102,8 +110,12 @@ class Live {
     }
   }
 
+  #serverNow(): number {
+    return Date.now() + this.#aheadMs;
+  }
+
   #lose(why: string): void {
-    if (this.line === "live" || this.lostAt === 0) this.lostAt = Date.now();
+    if (this.line === "live" || this.lostAt === 0) this.lostAt = this.#serverNow();
     this.line = "lost";
     this.problem = why;
   }
@@ -125,7 +137,7 @@ class Live {
     if (changed === "all") {
       const told = Date.parse(world.status.timestamp);
       if (Number.isFinite(told)) this.#aheadMs = told - Date.now();
-      this.now = Date.now() + this.#aheadMs;
+      this.now = this.#serverNow();
     }
     for (const entry of written) this.#heard.forEach((listener) => listener(entry));
     this.#changed.add(changed);
@@ -136,7 +148,11 @@ class Live {
     const show = () => {
       if (shown) return;
       shown = true;
-      this.#show();
+      try {
+        this.#show();
+      } catch (error) {
+        this.misunderstand(error);
+      }
     };
     requestAnimationFrame(show);
     setTimeout(show, SHOW_WITHIN_MS);
@@ -165,6 +181,7 @@ class Live {
       this.line = "live";
       this.problem = "";
       this.lostAt = 0;
+      this.strange = "";
     }
     this.#changed.clear();
   }

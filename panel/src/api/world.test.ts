@@ -52,3 +52,9 @@ test("a first event of another version is said to be one", () => {
     expect(() => worldOf(data), JSON.stringify(data)).toThrow(OtherVersion);
   }
 });
+
+test("what cannot be read is told as another version, whatever it is that is wrong with it", () => {
+  expect(() => take(null, sent("snapshot", { ...everything(), engines: [null] }))).toThrow(OtherVersion);
+  expect(() => take(begin(), { name: "engine", data: "{" })).toThrow(OtherVersion);
+  expect(() => take(begin(), { name: "engine_gone", data: "null" })).toThrow(OtherVersion);
+});

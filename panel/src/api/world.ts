@@ -27,16 +27,26 @@ export class OtherVersion extends Error {}
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+// What the panel's frame stands on is looked at; a page that cannot show something says so by itself.
+const isStatus = (value: unknown): value is Status =>
+  isObject(value) && isObject(value["capacity"]) && isObject(value["streams"]) && Array.isArray(value["reasons"]);
+const isVpnStatus = (value: unknown): value is VpnStatus => {
+  const emergency = isObject(value) && value["emergency_mode"];
+  return isObject(emergency) && isObject(value) && Array.isArray(value["vpns"]) && Array.isArray(emergency["failed_vpns"]);
+};
+const areObjects = (value: unknown): boolean => Array.isArray(value) && value.every(isObject);
+
+function read<T>(data: string, fits: (value: unknown) => value is T): T {
+  const value: unknown = JSON.parse(data);
+  if (!fits(value)) throw new Error("it has another shape");
+  return value;
+}
+
 /** The world that a first event tells of. */
 export function worldOf(data: unknown): World {
   const all = data as Everything;
   const fits =
-    isObject(data) &&
-    isObject(data["status"]) &&
-    isObject(data["vpn"]) &&
-    Array.isArray(all.vpn.vpns) &&
-    isObject(all.status.capacity) &&
-    [all.engines, all.streams, all.journal].every(Array.isArray);
+    isObject(data) && isStatus(all.status) && isVpnStatus(all.vpn) && [all.engines, all.streams, all.journal].every(areObjects);
   if (!fits) throw new OtherVersion("the server's first event is not one that this panel understands");
   return {
     version: typeof all.version === "string" ? all.version : "",
@@ -63,10 +73,15 @@ export interface Taken {
 
 /** Takes one event in. Events that are not known change nothing: a newer server may tell more. */
 export function take(world: World | null, sent: Sent): Taken {
-  if (sent.name === "snapshot") return anew(world, worldOf(JSON.parse(sent.data)));
-  if (!world) return { world, changed: null, written: [] };
-  const changed = change(world, sent);
-  return { world, changed, written: changed === "journal" ? world.journal.slice(0, 1) : [] };
+  try {
+    if (sent.name === "snapshot") return anew(world, worldOf(JSON.parse(sent.data)));
+    if (!world) return { world, changed: null, written: [] };
+    const changed = change(world, sent);
+    return { world, changed, written: changed === "journal" ? world.journal.slice(0, 1) : [] };
+  } catch (error) {
+    if (error instanceof OtherVersion) throw error;
+    throw new OtherVersion(`the server's event ${sent.name} is not one that this panel understands`);
+  }
 }
 
 /** Everything is told again, but of the journal only what is new: what was known of it stays. */
@@ -81,10 +96,10 @@ function anew(before: World | null, world: World): Taken {
 function change(world: World, { name, data }: Sent): Changed {
   switch (name) {
     case "status":
-      world.status = JSON.parse(data) as Status;
+      world.status = read(data, isStatus);
       return "status";
     case "vpn":
-      world.vpn = JSON.parse(data) as VpnStatus;
+      world.vpn = read(data, isVpnStatus);
       return "vpn";
     case "engine": {
       const engine = JSON.parse(data) as Engine;
