@@ -30,8 +30,9 @@ use tracing::{error, info};
 const DUMB_AFTER: Duration = Duration::from_millis(300);
 /// How often viewers are looked after.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// So many viewers are served together before others get a turn: less than a millisecond's work.
-const SERVED_TOGETHER: usize = 32;
+/// So many viewers are served together before others get a turn: two milliseconds' work. Each turn costs a change of
+/// tasks, and often one of processors.
+const SERVED_TOGETHER: usize = 128;
 /// After so long, whoever has not been served yet is woken instead, and takes it by himself: the channel has to go on
 /// reading, and there may be other processors.
 const SERVED_FOR_MAX: Duration = Duration::from_millis(15);
