@@ -35,8 +35,13 @@ pub(crate) const LONG_FREEZE: Duration = Duration::from_secs(45);
 /// What containers of other people are made of.
 const SOMEBODYS_IMAGE: &str = "jopsis/acestream:x64";
 
-/// A process of its own needs nothing but what it is told.
-pub(crate) struct Link;
+/// Where the program runs. It needs nothing of the ground but what it is told.
+pub(crate) enum Link {
+    /// In a process of its own, as people start it.
+    Apart,
+    /// Within this process.
+    Within,
+}
 
 /// Somebody who writes down what happens, for as long as this lives.
 pub(crate) struct Listening(Child);
@@ -114,9 +119,14 @@ impl Ground {
 
     // The program.
 
-    /// What the program is linked with beside what it is told.
+    /// Where the program runs, unless something else is wanted.
     pub(crate) fn link(&self) -> Link {
-        Link
+        Link::Apart
+    }
+
+    /// Within this process.
+    pub(crate) fn link_within(&self) -> Link {
+        Link::Within
     }
 
     /// What the program is told to find this Docker.

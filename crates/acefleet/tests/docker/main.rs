@@ -12,6 +12,7 @@ mod ground;
 mod handover;
 mod images;
 mod lab;
+mod process;
 mod program;
 mod registry;
 mod way;
@@ -33,6 +34,8 @@ mod happenings;
 mod moments;
 #[path = "../stories/ports.rs"]
 mod ports;
+#[path = "../stories/rebuilt.rs"]
+mod rebuilt;
 #[path = "../stories/restarts.rs"]
 mod restarts;
 #[path = "../stories/same_ground.rs"]
@@ -53,3 +56,5 @@ mod watcher;
 mod watching;
 #[path = "../stories/web.rs"]
 mod web;
+#[path = "../stories/within.rs"]
+mod within;

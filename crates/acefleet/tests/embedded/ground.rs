@@ -75,6 +75,11 @@ impl Ground {
         self.dock.clone()
     }
 
+    /// The same: it always runs within this process.
+    pub(crate) fn link_within(&self) -> Link {
+        self.link()
+    }
+
     /// What the program is told to find its way about.
     pub(crate) fn settings(&self) -> [(&'static str, String); 1] {
         [("GLUETUN_API_PORT", CONTROL_PORT.to_string())]

@@ -6,7 +6,6 @@
 
 mod ground;
 mod program;
-mod rebuilt;
 mod storms;
 mod way;
 
@@ -31,6 +30,8 @@ mod moments;
 mod odd_viewers;
 #[path = "../stories/ports.rs"]
 mod ports;
+#[path = "../stories/rebuilt.rs"]
+mod rebuilt;
 #[path = "../stories/restarts.rs"]
 mod restarts;
 #[path = "../stories/same_ground.rs"]
@@ -51,3 +52,5 @@ mod watcher;
 mod watching;
 #[path = "../stories/web.rs"]
 mod web;
+#[path = "../stories/within.rs"]
+mod within;

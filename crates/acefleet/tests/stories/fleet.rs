@@ -67,6 +67,12 @@ impl Plan {
         plan
     }
 
+    /// The same within this process, so that its core can be broken.
+    pub(crate) fn within(mut self, ground: &Ground) -> Self {
+        self.link = ground.link_within();
+        self
+    }
+
     /// Sets a setting.
     pub(crate) fn set(&mut self, name: &str, value: &str) -> &mut Self {
         self.env.insert(name.into(), value.into());

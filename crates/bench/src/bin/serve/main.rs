@@ -18,8 +18,8 @@ mod ground;
 #[path = "../../../../acefleet/tests/stories/happenings.rs"]
 mod happenings;
 #[allow(dead_code)]
-#[path = "../../../../acefleet/tests/docker/program.rs"]
-mod program;
+#[path = "../../../../acefleet/tests/docker/process.rs"]
+mod process;
 #[allow(dead_code)]
 #[path = "../../../../acefleet/tests/stories/same_ground.rs"]
 mod same_ground;
@@ -32,6 +32,7 @@ mod web;
 
 mod ask;
 mod figures;
+mod program;
 mod rows;
 mod stage;
 mod watch;
