@@ -51,7 +51,8 @@
 //!
 //! Containers of these in one process, with networks, restarts, health and an API to them: [`dock`].
 //!
-//! Besides, `GET /standin/sessions` of an engine is `{"sessions":[{"id","infohash","readers"}]}`; of Gluetun
+//! Besides, `GET /standin/sessions` of an engine is `{"sessions":[{"id","infohash","readers"}],"opened","stopped"}`,
+//! where the two count since its start how many sessions were opened, and how many of them somebody stopped; of Gluetun
 //! `GET /standin/tunnel` is `{"up":bool}`, which engines in the same network ask, and `GET /standin/health`
 //! is 200 or 503, which Docker's health check asks.
 

@@ -22,6 +22,8 @@ mod way;
 mod clients;
 #[path = "../stories/docker_trouble.rs"]
 mod docker_trouble;
+#[path = "../stories/engine_side.rs"]
+mod engine_side;
 #[path = "../stories/engines.rs"]
 mod engines;
 #[path = "../stories/fleet.rs"]
@@ -30,8 +32,12 @@ mod fleet;
 mod fleets;
 #[path = "../stories/happenings.rs"]
 mod happenings;
+#[path = "../stories/leavers.rs"]
+mod leavers;
 #[path = "../stories/moments.rs"]
 mod moments;
+#[path = "../stories/odd_viewers.rs"]
+mod odd_viewers;
 #[path = "../stories/ports.rs"]
 mod ports;
 #[path = "../stories/rebuilt.rs"]

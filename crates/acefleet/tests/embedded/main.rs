@@ -14,6 +14,8 @@ mod way;
 mod clients;
 #[path = "../stories/docker_trouble.rs"]
 mod docker_trouble;
+#[path = "../stories/engine_side.rs"]
+mod engine_side;
 #[path = "../stories/engines.rs"]
 mod engines;
 // Stories on real Docker use more of it.
@@ -24,6 +26,8 @@ mod fleet;
 mod fleets;
 #[path = "../stories/happenings.rs"]
 mod happenings;
+#[path = "../stories/leavers.rs"]
+mod leavers;
 #[path = "../stories/moments.rs"]
 mod moments;
 #[path = "../stories/odd_viewers.rs"]

@@ -1,5 +1,6 @@
 //! Viewers who behave oddly: who never read, who read a byte a second, who leave at any moment, who ask for nonsense.
 
+use crate::engine_side::nothing_is_left;
 use crate::fleet::{Fleet, Plan, SOON};
 use crate::fleets::two_vpns;
 use crate::ground::{Ground, eventually};
@@ -21,24 +22,19 @@ fn impatient(ground: &Ground) -> Fleet {
     fleet
 }
 
-fn asks(fleet: &Fleet, id: &str) -> TcpStream {
+/// Somebody who has asked for a channel and reads nothing by himself.
+pub(crate) fn asks(fleet: &Fleet, id: &str) -> TcpStream {
     let mut stream = TcpStream::connect(fleet.at()).expect("acefleet listens");
     let request = format!("GET /ace/getstream?id={id} HTTP/1.1\r\nHost: x\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("acefleet reads");
     stream
 }
 
-fn viewers(fleet: &Fleet) -> usize {
+/// How many watch, whatever they watch.
+pub(crate) fn viewers(fleet: &Fleet) -> usize {
     let channels = fleet.get("/api/v1/channels");
     let viewers = |channel: &Value| channel["viewers"].as_array().map_or(0, Vec::len);
     channels.as_array().expect("a list").iter().map(viewers).sum()
-}
-
-fn nothing_is_played(fleet: &Fleet) {
-    eventually("nothing is played any more", SOON, || {
-        let streams = fleet.get("/streams?status=started");
-        (fleet.get("/api/v1/channels") == json!([]) && streams == json!([])).then_some(())
-    });
 }
 
 #[test]
@@ -86,7 +82,7 @@ fn whoever_leaves_at_whatever_moment_leaves_nothing_behind() {
         (listed.status == 200 && listed.text().contains(".ts")).then_some(())
     });
     assert_eq!(viewers(&fleet), 1);
-    nothing_is_played(&fleet);
+    assert!(nothing_is_left(&ground, &fleet) > 0, "a session was opened");
     assert_eq!(web::get(fleet.at(), &list).status, 404);
     let metrics = fleet.try_get("/metrics").expect("it answers").text();
     for gauge in ["acefleet_proxy_viewers 0", "acefleet_proxy_channels 0"] {

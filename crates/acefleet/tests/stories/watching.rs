@@ -1,5 +1,6 @@
 //! Viewers of the proxy do not notice: VPNs, ports and engines fail while twenty of them watch.
 
+use crate::engine_side::{nothing_is_left, told_by};
 use crate::fleet::{Fleet, Plan, SOON};
 use crate::fleets::{run_again, two_vpns};
 use crate::ground::{Ground, eventually};
@@ -8,6 +9,7 @@ use crate::watcher::{Heard, Watcher, channel};
 use crate::web;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -22,6 +24,10 @@ const SILENCE_MAX: Duration = Duration::from_secs(10);
 const WATCHED_ON: Duration = Duration::from_secs(4);
 /// How much a player decodes.
 const DECODED_S: u32 = 10;
+/// How many channels somebody zaps through, how often, and how fast.
+const ZAPPED: usize = 7;
+const ZAPS: usize = 100;
+const ZAP_EVERY: Duration = Duration::from_millis(100);
 
 fn channels(fleet: &Fleet) -> Vec<Value> {
     fleet.get("/api/v1/channels").as_array().expect("a list").clone()
@@ -216,10 +222,11 @@ fn an_engine_that_hangs_is_not_noticed_by_who_watches() {
     );
 }
 
-/// Four engines on two VPNs.
+/// Four engines on two VPNs, and never a fifth.
 fn four_engines(ground: &Ground) -> Fleet {
     two_vpns(ground);
-    let fleet = Fleet::start(Plan::behind(ground, &["gluetun1", "gluetun2"]).with("MIN_REPLICAS", "4"));
+    let plan = Plan::behind(ground, &["gluetun1", "gluetun2"]);
+    let fleet = Fleet::start(plan.with("MIN_REPLICAS", "4").with("MIN_FREE_REPLICAS", "0"));
     fleet.settles_at(4);
     fleet
 }
@@ -236,31 +243,50 @@ fn twenty_viewers_who_come_in_the_same_instant_share_one_session_and_the_last_on
     assert_eq!((shown.len(), shown[0]["viewers"].as_array().map(Vec::len)), (1, Some(VIEWERS)));
     let streams = fleet.get("/streams?status=started");
     assert_eq!(streams.as_array().map(Vec::len), Some(1), "{streams}");
+    let open = |at: &SocketAddr| told_by(*at).expect("it answers").open.len();
+    let engines: Vec<SocketAddr> = fleet.engines().iter().map(|engine| ground.engine_at(engine)).collect();
+    assert_eq!(engines.iter().map(open).sum::<usize>(), 1, "engines know of one session");
     drop(watchers);
-    eventually("nothing is played any more", SOON, || {
-        let streams = fleet.get("/streams?status=started");
-        (channels(&fleet).is_empty() && streams == serde_json::json!([])).then_some(())
-    });
+    assert_eq!(nothing_is_left(&ground, &fleet), 1, "no engine has opened another one");
 }
 
 #[test]
-fn a_hundred_zaps_in_ten_seconds_end_on_a_channel_that_plays() {
+fn a_hundred_zaps_in_ten_seconds_end_on_a_channel_that_plays_and_a_neighbour_misses_nothing() {
     let ground = Ground::take();
     let fleet = four_engines(&ground);
+    let neighbour = Watcher::comes(fleet.at(), &channel(ZAPPED));
+    eventually("the neighbour's channel plays", SOON, || {
+        (neighbour.heard().seen.counted > 500).then_some(())
+    });
+    let engines: Vec<SocketAddr> = fleet.engines().iter().map(|engine| ground.engine_at(engine)).collect();
     let began = Instant::now();
-    let mut last = None;
-    for zap in 0..100 {
+    let (mut last, mut most) = (None, 0);
+    for zap in 0..ZAPS {
         // The new channel is opened before the old connection is closed, as players do.
-        last = Some(Watcher::comes(fleet.at(), &channel(zap % 7)));
-        sleep(Duration::from_millis(60));
+        last = Some(Watcher::comes(fleet.at(), &channel(zap % ZAPPED)));
+        most = most.max(open_once(&engines));
+        sleep((began + ZAP_EVERY * (zap as u32 + 1)).saturating_duration_since(Instant::now()));
     }
-    println!("a hundred zaps took {:?}", began.elapsed());
+    println!("{ZAPS} zaps took {:?}, with {most} sessions open at most", began.elapsed());
     let last = last.expect("somebody watches");
     eventually("the last channel plays", SOON, || (last.heard().seen.counted > 500).then_some(()));
-    let heard = last.heard();
-    assert_eq!((heard.ended, heard.seen.continuity_errors), (false, 0), "{heard:?}");
-    drop(last);
-    eventually("nothing is played any more", SOON, || channels(&fleet).is_empty().then_some(()));
+    for heard in [last.heard(), neighbour.heard()] {
+        let seen = &heard.seen;
+        assert_eq!((heard.ended, seen.continuity_errors, seen.missing), (false, 0, 0), "{heard:?}");
+        assert!(heard.silence() < SILENCE_MAX, "{heard:?}");
+    }
+    drop((last, neighbour));
+    nothing_is_left(&ground, &fleet);
+}
+
+/// How many sessions these engines have open: each of a channel that no other has, and not more of them on one engine
+/// than it has seats.
+fn open_once(engines: &[SocketAddr]) -> usize {
+    let open: Vec<Vec<String>> = engines.iter().map(|at| told_by(*at).expect("it answers").open).collect();
+    assert!(open.iter().all(|open| open.len() <= 1), "an engine has one seat: {open:?}");
+    let channels: BTreeSet<&String> = open.iter().flatten().collect();
+    assert_eq!(channels.len(), open.iter().flatten().count(), "a channel has one session: {open:?}");
+    channels.len()
 }
 
 #[test]

@@ -81,13 +81,15 @@ fn not_found() -> Answer {
     web::text(StatusCode::NOT_FOUND, "404: Not Found")
 }
 
-/// What a test wants to know: who reads what.
+/// What a test wants to know: who reads what, and whether what was opened was stopped.
 fn sessions(shared: &Shared) -> Answer {
     shared.tick();
     let views = shared.sessions.views();
     let views =
         views.iter().map(|view| json!({ "id": view.id, "infohash": view.infohash, "readers": view.readers }));
-    web::json(StatusCode::OK, &json!({ "sessions": views.collect::<Vec<_>>() }))
+    let (opened, stopped) = shared.sessions.counts();
+    let views: Vec<_> = views.collect();
+    web::json(StatusCode::OK, &json!({ "sessions": views, "opened": opened, "stopped": stopped }))
 }
 
 async fn server_api(shared: &Shared, asked: &Asked) -> Answer {

@@ -154,6 +154,8 @@ struct Known {
     /// The session of each viewer who said who they are.
     viewers: BTreeMap<String, String>,
     opened: u64,
+    /// How many were ended because somebody told it to.
+    stopped: u64,
 }
 
 impl Sessions {
@@ -207,10 +209,12 @@ impl Sessions {
         self.known().sessions.get(id).cloned()
     }
 
-    /// Ends a session.
+    /// Ends a session, as it was told to.
     pub(super) fn stop(&self, id: &str) {
-        if let Some(session) = self.known().sessions.remove(id) {
+        let mut known = self.known();
+        if let Some(session) = known.sessions.remove(id) {
             session.end();
+            known.stopped += 1;
         }
     }
 
@@ -218,7 +222,7 @@ impl Sessions {
     pub(super) fn end_all(&self) {
         let mut known = self.known();
         known.sessions.values().for_each(|session| session.end());
-        *known = Known { opened: known.opened, ..Known::default() };
+        *known = Known { opened: known.opened, stopped: known.stopped, ..Known::default() };
     }
 
     /// What can be seen of each.
@@ -230,6 +234,12 @@ impl Sessions {
             readers: session.usage().readers,
         };
         known.sessions.values().map(view).collect()
+    }
+
+    /// How many were opened since it was started, and how many of them somebody stopped.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        let known = self.known();
+        (known.opened, known.stopped)
     }
 
     /// Looks at each: transfers what is due, ends what is over.

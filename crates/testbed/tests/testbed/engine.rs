@@ -197,6 +197,26 @@ async fn a_session_that_nobody_reads_ends() {
 }
 
 #[tokio::test]
+async fn what_was_opened_and_what_somebody_stopped_is_counted_and_what_ended_by_itself_is_not_stopped() {
+    let mut settings = quick();
+    settings.patience.never_read = Duration::from_millis(100);
+    let engine = engine(settings).await;
+    let counts = async || {
+        let told = get(engine.address(), "/standin/sessions").await.json();
+        (told["opened"].as_u64(), told["stopped"].as_u64())
+    };
+    assert_eq!(counts().await, (Some(0), Some(0)));
+    open(engine.address(), &format!("id={CHANNEL}")).await;
+    until("the session ends by itself", async || engine.sessions().is_empty()).await;
+    let session = open(engine.address(), &format!("id={CHANNEL}")).await;
+    let stop = format!("{}?method=stop", path(&session["command_url"]));
+    for _ in 0..2 {
+        get(engine.address(), &stop).await;
+    }
+    assert_eq!(counts().await, (Some(2), Some(1)), "a session is stopped only once");
+}
+
+#[tokio::test]
 async fn a_viewer_who_opens_again_has_only_the_new_session() {
     let engine = engine(quick()).await;
     let former = open(engine.address(), &format!("id={CHANNEL}&pid=1")).await;
