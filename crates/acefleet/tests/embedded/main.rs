@@ -32,6 +32,8 @@ mod leavers;
 mod moments;
 #[path = "../stories/odd_viewers.rs"]
 mod odd_viewers;
+#[path = "../stories/player.rs"]
+mod player;
 #[path = "../stories/ports.rs"]
 mod ports;
 #[path = "../stories/rebuilt.rs"]

@@ -21,7 +21,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 pub(crate) const AT_ONCE: Duration = Duration::from_millis(1_500);
 
 /// Durations that tests shorten, so that a story takes seconds. Each is a setting that people have.
-const SHORT: [(&str, &str); 14] = [
+const SHORT: [(&str, &str); 15] = [
     ("MONITOR_INTERVAL_S", "2"),
     ("COLLECT_INTERVAL_S", "1"),
     ("AUTOSCALE_INTERVAL_S", "2"),
@@ -36,6 +36,7 @@ const SHORT: [(&str, &str); 14] = [
     ("DRAIN_TIMEOUT_S", "3"),
     ("PORT_LOST_S", "20"),
     ("PROBE_TIMEOUT_S", "2"),
+    ("PROXY_HLS_SEGMENT_S", "1"),
 ];
 
 /// What the program is started with.

@@ -4,13 +4,14 @@ use crate::engine_side::{nothing_is_left, told_by};
 use crate::fleet::{Fleet, Plan, SOON};
 use crate::fleets::{run_again, two_vpns};
 use crate::ground::{Ground, eventually};
+use crate::player::Player;
 use crate::vpn_failures::ten_engines;
 use crate::watcher::{Heard, Watcher, channel};
 use crate::web;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -22,8 +23,9 @@ const CHANNELS: usize = 4;
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 /// How long is watched after something has happened.
 const WATCHED_ON: Duration = Duration::from_secs(4);
-/// How much a player decodes.
-const DECODED_S: u32 = 10;
+/// How much players decode beyond what has happened: more than two of the segments that are fetched, so that they are
+/// beyond it, too.
+const DECODED_S: u64 = 3;
 /// How many channels somebody zaps through, how often, and how fast.
 const ZAPPED: usize = 7;
 const ZAPS: usize = 100;
@@ -39,30 +41,45 @@ fn all_play(fleet: &Fleet) -> Option<Vec<Value>> {
     (!channels.is_empty() && channels.iter().all(plays)).then_some(channels)
 }
 
-/// Twenty viewers watch while something is done; `settled` says when it is over. None of them notices much.
+/// The two ways to watch a channel, each by a real player.
+fn players(fleet: &Fleet, id: &str) -> [Player; 2] {
+    ["getstream", "manifest.m3u8"].map(|form| Player::opens(fleet.at(), &format!("/ace/{form}?id={id}")))
+}
+
+/// Twenty viewers watch, and two real players the first channel, while something is done to what plays that; `settled`
+/// says when it is over. None of them notices much.
 pub(crate) fn while_twenty_watch(
     fleet: &Fleet,
     act: impl FnOnce(&[Value]),
     settled: impl Fn(&[Value]) -> bool,
 ) -> Vec<Heard> {
+    let players = players(fleet, &channel(0));
+    eventually("the first channel has an engine", SOON, || all_play(fleet));
     let watchers = Watcher::crowd(fleet.at(), VIEWERS, CHANNELS);
     eventually("everybody is shown his channel", SOON, || {
         watchers.iter().all(|watcher| watcher.heard().seen.counted > 500).then_some(())
     });
     let before = eventually("every channel has an engine", SOON, || all_play(fleet));
     assert_eq!(before.len(), CHANNELS);
+    assert_eq!(before[0]["key"], channel(0));
+    players.iter().for_each(|player| player.goes_on(0, 1));
     assert_eq!(sessions(&before).len(), CHANNELS, "one session for each channel: {before:?}");
     act(&before);
     eventually("every channel is played where it may be", SOON, || {
         all_play(fleet).filter(|after| settled(after)).map(drop)
     });
     let counted: Vec<u64> = watchers.iter().map(|watcher| watcher.heard().seen.counted).collect();
+    let decoded = players.each_ref().map(Player::pictures);
     let began = Instant::now();
     eventually("everybody is shown more", SOON, || {
         let shown = |(watcher, counted): (&Watcher, &u64)| watcher.heard().seen.counted > counted + 500;
         let all = watchers.iter().zip(&counted).all(shown);
         (all && began.elapsed() >= WATCHED_ON).then_some(())
     });
+    for (player, decoded) in players.into_iter().zip(decoded) {
+        player.goes_on(decoded, DECODED_S);
+        player.ends_pleased();
+    }
     let heard: Vec<Heard> = watchers.iter().map(Watcher::heard).collect();
     for (viewer, heard) in heard.iter().enumerate() {
         let seen = &heard.seen;
@@ -175,18 +192,20 @@ fn docker_that_stands_still_and_what_happens_after_it_is_not_noticed_by_who_watc
 #[test]
 fn a_forwarded_port_that_changes_is_not_noticed_by_who_watches() {
     let ground = Ground::take();
-    let (fleet, _) = ten_engines(&ground);
+    let (fleet, engines) = ten_engines(&ground);
     // Nothing is done about a port while a VPN has just come up.
     sleep(Duration::from_secs(5));
-    let carrier = fleet.engines().into_iter().find(|engine| engine.forwarded).expect("there is one");
-    let vpn = carrier.vpn.clone().expect("it is on a VPN");
+    let carrier = std::cell::RefCell::new(String::new());
     while_twenty_watch(
         &fleet,
         |before| {
-            assert!(!none_on(before, &carrier.name), "forwarded engines are used first: {before:?}");
-            ground.vpn_fault(&vpn, "port=45678");
+            let name = before[0]["container_name"].as_str().expect("it is played");
+            let engine = engines.iter().find(|engine| engine.name == name).expect("it is listed");
+            assert!(engine.forwarded, "forwarded engines are used first: {before:?}");
+            carrier.replace(name.to_string());
+            ground.vpn_fault(engine.vpn.as_deref().expect("it is on a VPN"), "port=45678");
         },
-        |after| none_on(after, &carrier.name),
+        |after| none_on(after, &carrier.borrow()),
     );
 }
 
@@ -330,37 +349,6 @@ fn channels_that_are_offline_are_refused_and_disturb_nobody() {
     drop(hopeless);
 }
 
-/// A player at the command line that decodes for a while.
-fn decodes(fleet: &Fleet, path: &str) -> Child {
-    let url = format!("http://{}{path}", fleet.at());
-    let seconds = DECODED_S.to_string();
-    let arguments = ["-v", "error", "-nostdin", "-i", &url, "-t", &seconds, "-f", "null", "-"];
-    let ffmpeg = Command::new("ffmpeg").args(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
-    ffmpeg.expect("ffmpeg is installed")
-}
-
-fn is_pleased(player: Child) {
-    let ended = player.wait_with_output().expect("it ends");
-    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-    assert!(ended.status.success(), "{said}");
-    assert_eq!(said, "", "a player complains");
-}
-
-#[test]
-fn real_players_decode_across_a_change_of_engines() {
-    let ground = Ground::take();
-    let (fleet, _) = ten_engines(&ground);
-    let players = [decodes(&fleet, &format!("/ace/getstream?id={}", channel(1)))];
-    let before = eventually("the channel plays", SOON, || all_play(&fleet));
-    sleep(Duration::from_secs(2));
-    ground.crash(before[0]["container_name"].as_str().expect("it is played"));
-    players.into_iter().for_each(is_pleased);
-    eventually("it has moved", SOON, || {
-        let metrics = fleet.try_get("/metrics").expect("it answers").text();
-        metrics.contains("acefleet_proxy_moves_total 1").then_some(())
-    });
-}
-
 #[test]
 fn hls_and_plain_streams_are_what_ffprobe_expects() {
     let ground = Ground::take();
@@ -372,9 +360,11 @@ fn hls_and_plain_streams_are_what_ffprobe_expects() {
         let said = String::from_utf8_lossy(&probed.stdout).into_owned();
         assert!(said.contains("h264,64"), "{path}: {said} {}", String::from_utf8_lossy(&probed.stderr));
     }
-    is_pleased(decodes(&fleet, &format!("/ace/manifest.m3u8?id={}", channel(1))));
+    let player = Player::opens(fleet.at(), &format!("/ace/manifest.m3u8?id={}", channel(1)));
+    player.goes_on(0, DECODED_S);
     let status = fleet.get(&format!("/ace/status?id={}", channel(1)));
     assert!(status["clients"].as_u64() > Some(0), "{status}");
+    player.ends_pleased();
     assert_eq!(fleet.get("/ace/status"), serde_json::json!({ "streams": 1 }));
 }
 
