@@ -10,8 +10,8 @@ use std::net::{IpAddr, Ipv4Addr};
 pub const VPNS_MAX: u64 = 50;
 /// The most engines.
 pub const ENGINES_MAX: u64 = 500;
-/// The most viewers.
-pub const VIEWERS_MAX: u64 = 1_000;
+/// The most viewers. The program lets in a thousand, and somebody may want to watch beside them.
+pub const VIEWERS_MAX: u64 = 950;
 
 fn within(least: u64, most: u64) -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(least..=most)

@@ -56,16 +56,6 @@ impl fmt::Display for Cost {
     }
 }
 
-/// Files that this process may have open at once.
-pub(super) fn open_files_max() -> Option<u64> {
-    let limits = read_to_string("/proc/self/limits").ok()?;
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
-    match line.split_whitespace().next()? {
-        "unlimited" => Some(u64::MAX),
-        number => number.parse().ok(),
-    }
-}
-
 /// Processor time of this process so far.
 fn processor_s() -> Option<f64> {
     let stat = read_to_string("/proc/self/stat").ok()?;
@@ -94,10 +84,5 @@ mod tests {
         let cost = meter.read().expect("Linux tells");
         assert!(cost.processors > 0.05 && cost.memory_mib > 0.5, "{cost}");
         assert!(cost.memory_most_mib >= cost.memory_mib, "{cost}");
-    }
-
-    #[test]
-    fn the_limit_of_open_files_is_known() {
-        assert!(open_files_max().expect("Linux tells") > 0);
     }
 }

@@ -42,11 +42,18 @@ pub(super) fn open(plan: &Plan) -> io::Result<Dock> {
     Dock::open(settings)
 }
 
-/// Starts the VPNs' containers, as `docker compose up` would have. They tell the program of their ports by its hook.
-pub(super) async fn start_vpns(dock: &Dock, plan: &Plan, program: SocketAddr) -> Result<(), Refusal> {
+/// Starts the VPNs' containers, as `docker compose up` would have, each with a control server on this port. They tell
+/// the program of their forwarded ports by its hook.
+pub(super) async fn start_vpns(
+    dock: &Dock,
+    plan: &Plan,
+    control: u16,
+    program: SocketAddr,
+) -> Result<(), Refusal> {
     let starting = (0..).zip(&plan.vpns).map(|(at, name): (usize, _)| async move {
         let hook = format!("http://{program}/hooks/gluetun/port?vpn={name}&port={{{{PORTS}}}}");
         let env = [
+            ("HTTP_CONTROL_SERVER_ADDRESS", format!(":{control}")),
             ("STANDIN_PORTS", first_port(at).to_string()),
             ("STANDIN_PUBLIC_IP", format!("203.0.113.{}", at + 1)),
             ("STANDIN_STARTING_MS", VPN_STARTING_MS.to_string()),

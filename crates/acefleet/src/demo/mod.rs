@@ -8,8 +8,10 @@
 mod cost;
 mod dock;
 mod faults;
+mod files;
 mod ground;
 mod plan;
+mod ports;
 mod reach;
 mod stage;
 mod story;
@@ -105,14 +107,15 @@ async fn run(
     settings.warnings.iter().for_each(|warning| voice.say(&format!("note: {warning}")));
     voice.say(&welcome::hello(&plan, ground.address));
 
-    let dock = dock::open(&plan).map_err(|error| NoDemo::Refused(error.to_string()))?;
+    let control = ground.ports.ports.control;
     let started = tokio::select! {
-        started = dock::start_vpns(&dock, &plan, reached_at(ground.address)) => started,
+        started = dock::start_vpns(&ground.dock, &plan, control, reached_at(ground.address)) => started,
         () = signals.next() => return Ok(ExitCode::from(INTERRUPTED)),
     };
     started.map_err(|refusal| NoDemo::Refused(format!("the stand-ins cannot be started: {refusal}")))?;
 
-    let Ground { listener, address, folder } = ground;
+    let Ground { listener, address, dock, ports, folder } = ground;
+    let has_key = settings.api.key.is_some();
     let start = Start {
         runtime: Arc::new(Embedded::new(dock.api(settings.engine.label.clone()))),
         ways: Arc::new(Ways::new(Place::Host, DockerDns::nowhere())),
@@ -120,7 +123,7 @@ async fn run(
         listener,
         seed: plan.seed,
     };
-    let performance = Performance::new(voice, reached_at(address));
+    let performance = Performance::new(voice, reached_at(address), has_key);
     let mut tasks = JoinSet::new();
     let more = |gate: &_| {
         let stage = Arc::new(Stage::new(dock.clone(), plan, Clone::clone(gate), meter));
@@ -144,7 +147,7 @@ async fn run(
     let ended = serve::run(start, more, asked_to_end).await;
     tasks.shutdown().await;
     drop(timeout(GOODBYE_MAX, dock.close()).await);
-    drop(folder);
+    drop((ports, folder));
     ended.map_err(|problem| NoDemo::Refused(problem.to_string()))?;
     Ok(performance.exit_code(arguments.story.is_some()))
 }
@@ -154,7 +157,7 @@ fn settings(plan: &Plan, ground: &Ground) -> Result<Settings, NoDemo> {
     let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
     let environment: BTreeMap<_, _> =
         std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
-    let settings = plan.settings(&environment, ground.folder.path());
+    let settings = plan.settings(&environment, &ground.ports.ports, ground.folder.path());
     let mut settings = settings.map_err(|problems| {
         let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
         NoDemo::Unusable(format!(
@@ -179,6 +182,8 @@ fn reached_at(address: SocketAddr) -> SocketAddr {
 struct Performance {
     voice: Voice,
     program: SocketAddr,
+    /// Whoever breaks something has to show a key.
+    has_key: bool,
     reach: Watch,
     stage: OnceLock<Arc<Stage>>,
     /// Whether the story went as it should, once it is over.
@@ -188,10 +193,11 @@ struct Performance {
 }
 
 impl Performance {
-    fn new(voice: Voice, program: SocketAddr) -> Self {
+    fn new(voice: Voice, program: SocketAddr, has_key: bool) -> Self {
         Self {
             voice,
             program,
+            has_key,
             reach: Watch::default(),
             stage: OnceLock::new(),
             went_well: Arc::default(),
@@ -202,10 +208,11 @@ impl Performance {
     fn begin(&self, stage: Arc<Stage>, tasks: &mut JoinSet<()>) {
         drop(self.stage.set(stage.clone()));
         tasks.spawn(voice::tell_journal(stage.gate().clone(), self.voice));
-        let (voice, program, reach) = (self.voice, self.program, self.reach.clone());
+        let (voice, program, has_key) = (self.voice, self.program, self.has_key);
+        let reach = self.reach.clone();
         let (went_well, over) = (self.went_well.clone(), self.over.clone());
         tasks.spawn(async move {
-            let complete = open_doors(&stage, voice, program).await;
+            let complete = open_doors(&stage, voice, program, has_key).await;
             let watching = tokio::spawn(reach.clone().watch(stage.clone()));
             let Some(name) = stage.plan().story else { return keep_telling(&stage, voice).await };
             let story = Story::new(stage.clone(), voice, program, reach);
@@ -241,7 +248,7 @@ impl Performance {
 }
 
 /// Waits until the fleet is complete, says how long that took and what can be done with it, and lets viewers in.
-async fn open_doors(stage: &Stage, voice: Voice, program: SocketAddr) -> bool {
+async fn open_doors(stage: &Stage, voice: Voice, program: SocketAddr, has_key: bool) -> bool {
     if let Err(why) = welcome::answers(program).await {
         voice.tell(&format!("the program does not answer: {why}"));
         return false;
@@ -265,7 +272,7 @@ async fn open_doors(stage: &Stage, voice: Voice, program: SocketAddr) -> bool {
     // In a story they come when it says so.
     if stage.plan().story.is_none() {
         stage.let_in(Crowd::come(&stage.plan().viewers, program));
-        voice.say(&welcome::what_to_try(stage.plan(), program));
+        voice.say(&welcome::what_to_try(stage.plan(), program, has_key));
     }
     complete
 }

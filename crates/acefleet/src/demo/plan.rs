@@ -3,8 +3,9 @@
 //! Pure: nothing is opened or started here. A person's `.env`, database and Docker are none of its business; of the
 //! environment only that counts which changes how the fleet behaves, and not what it is made of.
 
+use super::ports::Ports;
 use crate::cli::demo::{DemoArgs, StoryName};
-use crate::settings::{self, Kind, Problem, Settings, Sources};
+use crate::settings::{self, Kind, Problem, ProxySettings, Settings, Sources};
 use control::ids::Name;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -20,6 +21,8 @@ const ENGINES_PER_CHANNEL: usize = 3;
 const CROWD_BITS_PER_S: u64 = 400_000_000;
 /// What a channel has on average: a picture that a player shows, and no more than a crowd can be sent.
 const CHANNEL_BITS_PER_S: (u64, u64) = (400_000, 2_000_000);
+/// So many viewers and channels may come beside the demo's own: whoever tries what it prints is one of them.
+const ROOM_FOR_OTHERS: usize = 50;
 /// Settings of the environment that count, beside those that are times.
 const CHOSEN: [&str; 14] = [
     "API_KEY",
@@ -82,16 +85,26 @@ impl Plan {
         })
     }
 
-    /// The settings that it runs with, its database in this folder.
+    /// How many engines there are at most.
+    pub(super) fn engines_most(&self) -> usize {
+        self.engines + (self.engines / 2).max(SPARE_ENGINES_LEAST)
+    }
+
+    /// The settings that it runs with, its stand-ins on these ports, its database in this folder.
     pub(super) fn settings(
         &self,
         environment: &BTreeMap<String, String>,
+        ports: &Ports,
         folder: &Path,
     ) -> Result<Settings, Vec<Problem>> {
-        let most = self.engines + (self.engines / 2).max(SPARE_ENGINES_LEAST);
+        let most = self.engines_most();
         let vpns: Vec<&str> = self.vpns.iter().map(Name::as_str).collect();
+        // Each VPN has an address of its own, and may get any of the engines.
+        let engines = format!("{}-{}", ports.engines.start(), ports.engines.end());
         let own = [
             ("GLUETUN_CONTAINERS", vpns.join(",")),
+            ("GLUETUN_PORT_RANGES", vec![engines; vpns.len()].join(",")),
+            ("GLUETUN_API_PORT", ports.control.to_string()),
             ("MIN_REPLICAS", self.engines.to_string()),
             ("MAX_REPLICAS", most.to_string()),
             ("MAX_ACTIVE_REPLICAS", most.to_string()),
@@ -102,9 +115,17 @@ impl Plan {
         settings::read(&Sources {
             flags: own.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
             environment: counts.map(|(name, value)| (name.clone(), value.clone())).collect(),
-            dotenv: Some(DEFAULTS.to_owned()),
+            dotenv: Some(self.defaults()),
             ..Sources::empty()
         })
+    }
+
+    /// What holds unless the environment says otherwise, with room for everybody.
+    fn defaults(&self) -> String {
+        let usual = ProxySettings::default();
+        let viewers = usual.viewers_max.max(self.viewers.len() + ROOM_FOR_OTHERS);
+        let channels = usual.channels_max.max(self.channels() + ROOM_FOR_OTHERS);
+        format!("{DEFAULTS}\nPROXY_MAX_VIEWERS={viewers}\nPROXY_MAX_CHANNELS={channels}\n")
     }
 
     /// How many different channels are watched.
@@ -134,6 +155,7 @@ fn channel(seed: u64, number: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::demo::{ENGINES_MAX, VIEWERS_MAX, VPNS_MAX};
     use crate::cli::{Cli, Command};
     use clap::Parser;
     use std::time::Duration;
@@ -150,7 +172,8 @@ mod tests {
 
     fn settings_of(plan: &Plan, environment: &[(&str, &str)]) -> Settings {
         let pairs = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let settings = plan.settings(&pairs.collect(), Path::new("/nowhere"));
+        let ports = Ports { control: 8_001, engines: 19_100..=19_899 };
+        let settings = plan.settings(&pairs.collect(), &ports, Path::new("/nowhere"));
         settings.unwrap_or_else(|wrong| panic!("{wrong:?}"))
     }
 
@@ -201,6 +224,27 @@ mod tests {
         assert_eq!(drawn(7), drawn(7));
         assert_ne!(drawn(7), drawn(8));
         assert!(drawn(u64::MAX).is_ok_and(|viewers| viewers.iter().all(|content| content.len() == 40)));
+    }
+
+    #[test]
+    fn stand_ins_and_program_are_told_the_same_ports() {
+        let settings = settings_of(&plan("acefleet demo --vpns 3"), &[]);
+        assert_eq!(settings.gluetun.api_port, 8_001);
+        assert!(settings.core.vpns.iter().all(|vpn| vpn.ports == Some(19_100..=19_899)));
+        assert_eq!(settings.warnings, Vec::<String>::new());
+    }
+
+    #[test]
+    fn however_many_viewers_it_has_somebody_else_finds_room_unless_the_environment_wants_less() {
+        let most = format!("acefleet demo --vpns {VPNS_MAX} --engines {ENGINES_MAX} --viewers {VIEWERS_MAX}");
+        for line in ["acefleet demo", "acefleet demo --viewers 500", most.as_str()] {
+            let plan = plan(line);
+            let proxy = settings_of(&plan, &[]).proxy;
+            assert!(proxy.viewers_max >= plan.viewers.len() + ROOM_FOR_OTHERS, "{line}");
+            assert!(proxy.channels_max >= plan.channels() + ROOM_FOR_OTHERS, "{line}");
+        }
+        let chosen = settings_of(&plan(&most), &[("PROXY_MAX_VIEWERS", "7"), ("PROXY_MAX_CHANNELS", "3")]);
+        assert_eq!((chosen.proxy.viewers_max, chosen.proxy.channels_max), (7, 3));
     }
 
     #[test]

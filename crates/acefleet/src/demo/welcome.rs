@@ -48,9 +48,14 @@ pub(super) fn hello(plan: &Plan, address: SocketAddr) -> String {
     )
 }
 
-/// Where to look and what to try.
-pub(super) fn what_to_try(plan: &Plan, program: SocketAddr) -> String {
+/// Where to look and what to try. What changes something needs the key, if there is one: it is the reader's own, and
+/// printed by its name alone.
+pub(super) fn what_to_try(plan: &Plan, program: SocketAddr, has_key: bool) -> String {
     let base = format!("http://{program}");
+    let post = match has_key {
+        true => "curl -X POST -H \"Authorization: Bearer $API_KEY\"",
+        false => "curl -X POST",
+    };
     let vpn = &plan.vpns[0];
     let mut text = format!(
         "\nPanel   {base}/panel\n\
@@ -58,8 +63,8 @@ pub(super) fn what_to_try(plan: &Plan, program: SocketAddr) -> String {
          \x20       curl {base}/vpn/status\n\
          \x20       curl '{base}/journal?limit=5'\n\
          Watch   ffplay '{base}/ace/getstream?id={}'   (or vlc, or mpv)\n\
-         Break   curl -X POST '{base}/demo/vpn/{vpn}/fail'   and at once   curl {base}/engines\n\
-         \x20       curl -X POST '{base}/demo/vpn/{vpn}/recover'\n\
+         Break   {post} '{base}/demo/vpn/{vpn}/fail'   and at once   curl {base}/engines\n\
+         \x20       {post} '{base}/demo/vpn/{vpn}/recover'\n\
          All     curl {base}/demo   says what is broken and what viewers notice; POST\n",
         plan.a_channel(),
     );

@@ -339,8 +339,8 @@ const VPNS: &[Row] = &[
         Kind::List(|d| &mut d.vpn.ranges),
         "",
         "The HTTP ports of engines, one range for each VPN, separated by commas: `19000-19499,19500-19999`. \
-         A VPN whose range is left empty shares the pool that begins with 19000. Each Gluetun container has \
-         to publish its range, or acefleet has to reach it over a Docker network.",
+         A VPN whose range is left empty shares the pool that begins with 19000; VPNs with the same range share \
+         that. Each Gluetun container has to publish its range, or acefleet has to reach it over a Docker network.",
     ),
     row(
         "VPN_MODE",

@@ -373,6 +373,8 @@ fn odd_ranges_of_vpns_are_warned_of_once_and_mean_what_they_always_meant() {
     let two = |one, two| with_two_vpns(&[("GLUETUN_PORT_RANGE_1", one), ("GLUETUN_PORT_RANGE_2", two)]);
     let overlapping = one_warning(&two("19000-19499", "19400-19999"), "overlap");
     assert_eq!(ranges(&overlapping), [Some((19_000, 19_499)), Some((19_400, 19_999))]);
+    let shared = settings(&two("19000-19499", "19000-19499"));
+    assert_eq!((ranges(&shared)[1], shared.warnings.len()), (Some((19_000, 19_499)), 0));
     let reversed = one_warning(&two("19499-19000", "19500-19999"), "is reversed");
     assert!(reversed.core.vpns[0].ports.as_ref().is_some_and(std::ops::RangeInclusive::is_empty));
     one_warning(&two("19000-19004", "19500-19999"), "room for 5 of the 10 engines");

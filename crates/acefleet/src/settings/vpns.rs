@@ -191,7 +191,9 @@ fn warn_of_ranges(vpns: &[VpnSettings], limit: usize, warnings: &mut Vec<String>
             ));
         }
         for (other, taken) in &seen {
-            if first.max(taken.start()) <= last.min(taken.end()) && !range.is_empty() && !taken.is_empty() {
+            // Whoever writes the same one twice means a pool that both share.
+            let overlap = range != *taken && first.max(taken.start()) <= last.min(taken.end());
+            if overlap && !range.is_empty() && !taken.is_empty() {
                 warnings.push(format!(
                     "the ranges of VPNs '{other}' and '{name}' overlap: each port is given to one engine of \
                      the fleet only"

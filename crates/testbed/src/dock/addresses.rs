@@ -43,6 +43,12 @@ impl Addresses {
         Err(last.unwrap_or_else(|| io::ErrorKind::AddrInUse.into()))
     }
 
+    /// Takes a port at the door's address, where no container ever is. Whoever listens at all addresses of this machine
+    /// has it at containers' addresses, too, and nobody can begin to as long as it is held here.
+    pub(super) fn hold(&self, port: u16) -> io::Result<TcpListener> {
+        TcpListener::bind(SocketAddr::from((Ipv4Addr::from(self.first), port)))
+    }
+
     /// The next address that nobody has; `None` if all are in use.
     pub(super) fn give(&mut self, in_use: &BTreeSet<Ipv4Addr>) -> Option<Ipv4Addr> {
         (0..BLOCK).find_map(|_| {
@@ -50,5 +56,24 @@ impl Addresses {
             self.given = self.given % (BLOCK - 1) + 1;
             Some(Ipv4Addr::from(self.first + self.given)).filter(|address| !in_use.contains(address))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_somebody_has_at_all_addresses_cannot_be_held_and_one_that_is_held_can_be_listened_on() {
+        let addresses = Addresses::take().expect("a block");
+        let elsewhere = TcpListener::bind("0.0.0.0:0").expect("a port");
+        let port = elsewhere.local_addr().expect("an address").port();
+        let refused = addresses.hold(port).expect_err("somebody has it");
+        assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+        drop(elsewhere);
+        let _held = addresses.hold(port).expect("nobody has it any more");
+        let a_container = Ipv4Addr::from(addresses.first + 1);
+        assert!(TcpListener::bind((a_container, port)).is_ok());
+        assert!(TcpListener::bind(("0.0.0.0", port)).is_err());
     }
 }

@@ -3,7 +3,8 @@
 //! Changes are made here, at once and under one lock; nothing here waits.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -127,6 +128,11 @@ impl Host {
         let (name, labels) = (container.name.clone(), Arc::clone(&container.labels));
         // Nobody listens: that is no mistake.
         let _ = self.told.send(Told::Happened { id, name, labels, what, at });
+    }
+
+    /// Keeps a port for containers; see [`Addresses::hold`].
+    pub(super) fn hold_port(&self, port: u16) -> io::Result<TcpListener> {
+        self.addresses.hold(port)
     }
 
     /// Takes a name, until a container has it or it is given back.

@@ -35,6 +35,7 @@ mod spec;
 mod weather;
 
 use std::io;
+use std::net::TcpListener;
 use std::sync::Arc;
 
 use tokio::sync::broadcast;
@@ -72,6 +73,12 @@ impl Dock {
     /// The runtime as a program sees it, whose own containers have this label.
     pub fn api(&self, label: (String, String)) -> Api {
         Api::new(Arc::clone(&self.0.daemon), label)
+    }
+
+    /// Keeps a port for containers, at whatever address of this dock they come to listen on it, for as long as the
+    /// listener lives. An error: somebody else listens on it at all addresses of this machine.
+    pub fn hold_port(&self, port: u16) -> io::Result<TcpListener> {
+        self.0.daemon.host().hold_port(port)
     }
 
     /// Ends everything, and waits until it has ended: no task is left, and no port is taken.
