@@ -16,6 +16,9 @@ use std::time::Duration;
 
 /// Docker is called unreachable so long after it stopped to answer: it is restarted faster than that.
 pub const DOCKER_GONE_FOR: Duration = Duration::from_secs(60);
+/// No VPN has been healthy for so long, though none has failed, before anybody is told: they take a while to connect at
+/// first. A failure is told at once.
+pub const NO_VPN_FOR: Duration = Duration::from_secs(60);
 /// There is no seat left for so long before anybody is told: creating one takes seconds.
 pub const NO_CAPACITY_FOR: Duration = Duration::from_secs(30);
 
@@ -24,6 +27,8 @@ pub const NO_CAPACITY_FOR: Duration = Duration::from_secs(30);
 pub enum Topic {
     /// Some VPN failed and another carries on.
     Emergency,
+    /// No VPN's engines can be used.
+    NoVpn,
     /// A VPN's engines cannot be used.
     VpnDown,
     /// A VPN is beyond what acefleet can do.
@@ -50,8 +55,9 @@ pub enum Topic {
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Emergency,
+        Self::NoVpn,
         Self::VpnDown,
         Self::VpnNeedsPerson,
         Self::PortLost,
@@ -69,6 +75,7 @@ impl Topic {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Emergency => "emergency",
+            Self::NoVpn => "no_vpn",
             Self::VpnDown => "vpn_down",
             Self::VpnNeedsPerson => "vpn_needs_person",
             Self::PortLost => "port_lost",
@@ -87,6 +94,7 @@ impl Topic {
     pub const fn severity(self) -> Severity {
         match self {
             Self::Emergency
+            | Self::NoVpn
             | Self::VpnNeedsPerson
             | Self::NoCapacity
             | Self::Passive
@@ -333,14 +341,20 @@ impl Watch {
     }
 
     fn vpns(&mut self, snapshot: &Snapshot, holds: &mut BTreeMap<Key, String>) {
-        let any_healthy = snapshot.vpns.iter().any(|view| view.verdict == Verdict::Healthy);
+        let any = |verdict| snapshot.vpns.iter().any(|view| view.verdict == verdict);
+        let outage = !snapshot.vpns.is_empty() && !any(Verdict::Healthy);
+        let lasts = self.lasts(Topic::NoVpn, outage, snapshot.at, NO_VPN_FOR);
+        if lasts || outage && any(Verdict::Failed) {
+            let text = "no VPN is healthy: nothing is served. It is nearly always the uplink or the provider: look at \
+                        both, then at the logs of the VPNs' containers";
+            holds.insert((Topic::NoVpn, String::new()), text.into());
+        }
         for view in &snapshot.vpns {
             let name = view.container_name.to_string();
             if view.verdict == Verdict::Failed {
                 let why = self.failures.get(&name).map(|why| after_colon(why)).unwrap_or_default();
-                let last = if any_healthy { "" } else { ". No VPN is left: nothing is served" };
                 let key = (Topic::VpnDown, name.clone());
-                holds.insert(key, format!("VPN '{name}' is down{why}{last}"));
+                holds.insert(key, format!("VPN '{name}' is down{why}"));
                 if let Some(why) = self.beyond.get(&name) {
                     let text = format!("VPN '{name}' is for a person to mend{}", after_colon(why));
                     holds.insert((Topic::VpnNeedsPerson, name.clone()), text);
@@ -395,6 +409,7 @@ fn is_full(snapshot: &Snapshot) -> bool {
 fn resolved_words(topic: Topic, subject: &str) -> String {
     match topic {
         Topic::Emergency => "emergency mode is left: no VPN is failed any more".into(),
+        Topic::NoVpn => "a VPN is healthy again".into(),
         Topic::VpnDown => format!("VPN '{subject}' is up again"),
         Topic::VpnNeedsPerson => format!("VPN '{subject}' needs nobody any more"),
         Topic::PortLost => format!("VPN '{subject}' has a forwarded port again"),

@@ -1,5 +1,6 @@
 //! When alerts become a message: several within a few seconds are one, the same ones are told once, and nobody is sent
-//! more than so many in ten minutes. What is held back meanwhile is told by how it stands in the end.
+//! more than so many in ten minutes, of which a few are kept for what is critical. What is held back meanwhile is told
+//! by how it stands in the end.
 //!
 //! Pure: time is an argument.
 
@@ -12,6 +13,8 @@ use std::time::Duration;
 pub const GROUP_FOR: Duration = Duration::from_secs(5);
 /// The most messages within [`WINDOW`].
 pub const MESSAGES_MAX: usize = 10;
+/// So many of them are sent only if something critical waits: it need not wait behind what flaps.
+pub const KEPT_FOR_CRITICAL: usize = 3;
 /// The time that messages are counted in.
 pub const WINDOW: Duration = Duration::from_secs(600);
 /// Alerts that wait to be told. There are not that many different ones, unless somebody has very many VPNs.
@@ -69,7 +72,12 @@ impl Outbox {
     /// When the next message is due; `None` if nothing waits.
     pub fn due(&self) -> Option<Time> {
         let grouped = self.since? + GROUP_FOR;
-        let full = self.sent.len().checked_sub(MESSAGES_MAX).and_then(|first| self.sent.get(first));
+        let is_critical = |waiting: &Waiting| urgency(&waiting.latest) == Severity::Critical;
+        let most = match self.waiting.values().any(is_critical) {
+            true => MESSAGES_MAX,
+            false => MESSAGES_MAX - KEPT_FOR_CRITICAL,
+        };
+        let full = self.sent.len().checked_sub(most).and_then(|first| self.sent.get(first));
         Some(full.map_or(grouped, |first| grouped.max(*first + WINDOW)))
     }
 
@@ -215,7 +223,7 @@ mod tests {
             outbox.push(alert(Topic::PortFlapping, turn, after(second)), after(second));
             sent += usize::from(outbox.take(after(second)).is_some());
         }
-        assert_eq!(sent, 3 * MESSAGES_MAX);
+        assert_eq!(sent, 3 * (MESSAGES_MAX - KEPT_FOR_CRITICAL));
         let due = outbox.due().expect("the last one waits");
         assert!(outbox.take(due).is_some());
     }
@@ -239,10 +247,27 @@ mod tests {
     fn an_old_message_of_the_limit_gives_room_again() {
         let mut outbox = Outbox::default();
         for _ in 0..MESSAGES_MAX {
-            outbox.push(alert(Topic::VpnDown, Turn::Raised, BEGIN), BEGIN);
+            outbox.push(alert(Topic::NoVpn, Turn::Raised, BEGIN), BEGIN);
             assert!(outbox.take(after(5)).is_some());
         }
-        outbox.push(alert(Topic::VpnDown, Turn::Raised, after(10)), after(10));
+        outbox.push(alert(Topic::NoVpn, Turn::Raised, after(10)), after(10));
         assert_eq!(outbox.due(), Some(after(5) + WINDOW));
+    }
+
+    #[test]
+    fn what_is_critical_does_not_wait_behind_warnings_that_flap() {
+        let mut outbox = Outbox::default();
+        for second in 0..300 {
+            let turn = if second % 2 == 0 { Turn::Raised } else { Turn::Resolved };
+            outbox.push(alert(Topic::PortFlapping, turn, after(second)), after(second));
+            outbox.take(after(second));
+        }
+        assert!(outbox.due() > Some(after(300) + GROUP_FOR), "warnings have to wait");
+        outbox.push(alert(Topic::NoVpn, Turn::Raised, after(300)), after(300));
+        assert_eq!(outbox.take(after(305)).map(|message| message.severity), Some(Severity::Critical));
+        // It is over before it could be told: then it waits like everything else.
+        outbox.push(alert(Topic::Passive, Turn::Raised, after(306)), after(306));
+        outbox.push(alert(Topic::Passive, Turn::Resolved, after(307)), after(307));
+        assert_eq!(outbox.take(after(320)), None);
     }
 }

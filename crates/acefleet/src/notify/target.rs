@@ -8,8 +8,13 @@ use url::Url;
 
 /// How many receivers there may be. Each has a task and a queue.
 pub const TARGETS_MAX: usize = 16;
-/// A shorter part of an address is no token that somebody would have to guess.
+/// A shorter part of an address is no token that somebody would have to guess, unless its place says that it is one.
 const TOKEN_MIN_BYTES: usize = 8;
+
+/// Where topics are that have no server of their own.
+const NTFY_SH: &str = "ntfy.sh";
+/// Where Discord's webhooks are, by whichever of its clients they were made.
+const DISCORDS: [&str; 4] = ["discord.com", "discordapp.com", "canary.discord.com", "ptb.discord.com"];
 
 /// One receiver.
 #[derive(Clone, PartialEq, Eq)]
@@ -155,14 +160,27 @@ impl Target {
 impl Target {
     /// What of it is secret: the parts of its address that may appear by themselves.
     pub fn secrets(&self) -> Vec<Secret> {
-        let path = &self.place.path;
-        let mut parts: Vec<&str> = path.split(['/', '?', '=', '&', ':']).chain([path.as_str()]).collect();
-        match &self.kind {
-            Kind::Ntfy(part) | Kind::Telegram(part) => parts.push(part),
-            Kind::Webhook | Kind::Discord | Kind::Slack | Kind::Gotify => {}
+        let whole = &self.place.path;
+        let mut parts: Vec<&str> = whole.split(['/', '?', '=', '&', ':']).chain([whole.as_str()]).collect();
+        if let Kind::Telegram(chat) = &self.kind {
+            parts.push(chat);
         }
         // Others are words like `webhooks`, which may be anywhere.
         parts.retain(|part| part.len() >= TOKEN_MIN_BYTES && part.bytes().any(|byte| byte.is_ascii_digit()));
+        match &self.kind {
+            // Whoever knows the topic may read and write there.
+            Kind::Ntfy(topic) => parts.push(topic),
+            Kind::Webhook | Kind::Discord | Kind::Slack => {
+                let (path, query) = whole.split_once('?').unwrap_or((whole, ""));
+                parts.extend(path.trim_end_matches('/').rsplit('/').next());
+                // Switches like `wait=true` are no secrets.
+                let values = query.split('&').filter_map(|pair| Some(pair.split_once('=')?.1));
+                parts.extend(values.filter(|value| value.len() >= TOKEN_MIN_BYTES));
+            }
+            // Their paths end with words of their own.
+            Kind::Telegram(_) | Kind::Gotify => {}
+        }
+        parts.retain(|part| !part.is_empty());
         match &self.pass {
             Pass::None => {}
             Pass::Basic(_, part) | Pass::Bearer(part) | Pass::Gotify(part) => parts.push(part.reveal()),
@@ -187,10 +205,16 @@ fn cloud(kind: Kind, host: &str, path: String) -> Target {
 fn webhook(text: &str) -> Result<Target, Unclear> {
     let (url, place, pass) =
         read(text).ok_or_else(|| Unclear { what: "that is no address".into(), fix: WEBHOOK })?;
-    // People paste what Discord and Slack show them.
+    // People paste what Discord, Slack and ntfy show them.
+    let topic = url.path().trim_matches('/');
     let kind = match place.host.as_str() {
-        "discord.com" | "discordapp.com" if url.path().starts_with("/api/webhooks/") => Kind::Discord,
+        host if DISCORDS.contains(&host) && url.path().starts_with("/api/webhooks/") => Kind::Discord,
         "hooks.slack.com" => Kind::Slack,
+        // More than a topic is meant for somebody who knows what he asks for.
+        NTFY_SH if parts(topic).len() == 1 && url.query().is_none() => {
+            let place = Place { path: "/".into(), ..place };
+            return Ok(Target { kind: Kind::Ntfy(topic.to_owned()), place, pass });
+        }
         _ => Kind::Webhook,
     };
     Ok(Target { kind, place, pass })
@@ -200,12 +224,12 @@ fn ntfy(rest: &str, tls: bool) -> Result<Target, Unclear> {
     let unclear = |what: &str| Unclear { what: what.to_owned(), fix: NTFY };
     let (before, topic) = match rest.trim_end_matches('/').rsplit_once('/') {
         Some((host, topic)) => (host, topic),
-        None => ("ntfy.sh", rest.trim_end_matches('/')),
+        None => (NTFY_SH, rest.trim_end_matches('/')),
     };
     if parts(topic).len() != 1 {
         return Err(unclear("a topic is wanted there"));
     }
-    let secured = tls || before.rsplit('@').next() == Some("ntfy.sh");
+    let secured = tls || before.rsplit('@').next() == Some(NTFY_SH);
     let scheme = if secured { "https" } else { "http" };
     let (_, mut place, pass) =
         read(&format!("{scheme}://{before}/")).ok_or_else(|| unclear("that is no address"))?;
@@ -283,6 +307,18 @@ mod tests {
             ("ntfys://push.example/sub/t/", "ntfy", "tls push.example 443 /sub/"),
             ("discord://123/abc-DEF_", "discord", "tls discord.com 443 /api/webhooks/123/abc-DEF_"),
             ("https://discord.com/api/webhooks/1/a", "discord", "tls discord.com 443 /api/webhooks/1/a"),
+            (
+                "https://canary.discord.com/api/webhooks/1/a",
+                "discord",
+                "tls canary.discord.com 443 /api/webhooks/1/a",
+            ),
+            (
+                "https://ptb.discord.com/api/webhooks/1/a",
+                "discord",
+                "tls ptb.discord.com 443 /api/webhooks/1/a",
+            ),
+            ("https://ntfy.sh/my-topic", "ntfy", "tls ntfy.sh 443 /"),
+            ("https://ntfy.sh/my-topic/json", "webhook", "tls ntfy.sh 443 /my-topic/json"),
             ("slack://T1/B2/c3", "slack", "tls hooks.slack.com 443 /services/T1/B2/c3"),
             (
                 "https://hooks.slack.com/services/T1/B2/c3",
@@ -345,6 +381,42 @@ mod tests {
         ] {
             let target = one(text);
             assert!(!format!("{target} {target:?}").contains("hunter2"), "{target}");
+        }
+    }
+
+    #[test]
+    fn a_pasted_address_of_ntfy_keeps_its_topic_and_who_we_are() {
+        let target = one("https://tk_abc@ntfy.sh/my-topic/");
+        assert!(target.kind == Kind::Ntfy("my-topic".into()));
+        assert_eq!(target.pass, Pass::Bearer("tk_abc".to_owned().into()));
+    }
+
+    #[test]
+    fn what_lets_somebody_write_to_a_receiver_is_secret_however_it_looks() {
+        let secrets = |text: &str| -> Vec<String> {
+            one(text).secrets().iter().map(|secret| secret.reveal().to_owned()).collect()
+        };
+        for (text, secret) in [
+            ("ntfy://quiet", "quiet"),
+            ("https://ntfy.sh/quiet", "quiet"),
+            ("https://h/hooks/hunter", "hunter"),
+            ("https://h/hooks/hunter/?wait=true", "hunter"),
+            ("https://h/hooks?token=hunterhunter", "hunterhunter"),
+            ("discord://1/short", "short"),
+            ("https://hooks.slack.com/services/A/B/short", "short"),
+            ("tgram://123456:abcdef/3", "bot123456"),
+            ("gotify://h/short", "short"),
+        ] {
+            assert!(secrets(text).iter().any(|part| part == secret), "{text}: {:?}", secrets(text));
+        }
+        // Words of everyday that say nothing by themselves.
+        for (text, word) in [
+            ("https://h/webhooks/x?wait=true", "webhooks"),
+            ("https://h/webhooks/x?wait=true", "true"),
+            ("gotify://h/short", "message"),
+            ("tgram://123456:abcdef/3", "sendMessage"),
+        ] {
+            assert!(!secrets(text).iter().any(|part| part == word), "{text}");
         }
     }
 }

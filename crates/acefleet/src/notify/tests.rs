@@ -1,6 +1,8 @@
 //! What becomes an alert, and what ends one: pictures and entries in, alerts out.
 
-use super::alert::{Alert, Beside, DOCKER_GONE_FOR, NO_CAPACITY_FOR, Topic, Turn, Watch};
+use super::alert::{
+    Alert, Beside, DOCKER_GONE_FOR, NO_CAPACITY_FOR, NO_VPN_FOR, Severity, Topic, Turn, Watch,
+};
 use crate::journal::Numbered;
 use control::docker::State;
 use control::ids::{Name, VpnId};
@@ -81,12 +83,41 @@ fn a_vpn_that_is_down_is_told_once_with_the_reason_and_once_more_when_it_is_up()
 }
 
 #[test]
-fn the_last_vpn_that_goes_down_is_told_as_such() {
-    let alerts = told(&mut Watch::default(), &with_failed(&[0, 1]), &[]);
-    assert!(
-        alerts.iter().all(|alert| alert.text.ends_with("No VPN is left: nothing is served")),
-        "{alerts:?}"
-    );
+fn when_no_vpn_is_healthy_any_more_that_is_critical_though_each_failure_was_told_as_a_warning() {
+    let mut watch = Watch::default();
+    assert_eq!(turns(&told(&mut watch, &with_failed(&[0]), &[])), [(Topic::VpnDown, "one", Turn::Raised)]);
+    let alerts = told(&mut watch, &after(with_failed(&[0, 1]), 10), &[]);
+    let both = [(Topic::NoVpn, "", Turn::Raised), (Topic::VpnDown, "two", Turn::Raised)];
+    assert_eq!(turns(&alerts), both);
+    assert_eq!(alerts[0].topic.severity(), Severity::Critical);
+    assert!(alerts[0].text.starts_with("no VPN is healthy: nothing is served"), "{alerts:?}");
+    let over = told(&mut watch, &after(with_failed(&[0]), 40), &[]);
+    let both = [(Topic::NoVpn, "", Turn::Resolved), (Topic::VpnDown, "two", Turn::Resolved)];
+    assert_eq!(turns(&over), both);
+    assert_eq!(over[0].text, "a VPN is healthy again (it lasted 30 s)");
+}
+
+#[test]
+fn the_only_vpn_that_fails_is_critical_at_once() {
+    let mut snapshot = with_failed(&[0]);
+    snapshot.vpns.truncate(1);
+    let alerts = told(&mut Watch::default(), &snapshot, &[]);
+    assert_eq!(alerts[0].topic, Topic::NoVpn);
+}
+
+#[test]
+fn vpns_that_have_never_come_up_are_told_after_a_while() {
+    let mut pending = picture();
+    pending.vpns.iter_mut().for_each(|view| view.verdict = Verdict::Pending);
+    let mut watch = Watch::default();
+    let long = NO_VPN_FOR.as_secs();
+    assert_eq!(told(&mut watch, &pending, &[]), []);
+    assert_eq!(told(&mut watch, &after(pending.clone(), long - 1), &[]), []);
+    let alerts = told(&mut watch, &after(pending, long), &[]);
+    assert_eq!(turns(&alerts), [(Topic::NoVpn, "", Turn::Raised)]);
+    let mut without = picture();
+    without.vpns.clear();
+    assert_eq!(turns(&told(&mut watch, &without, &[])), [(Topic::NoVpn, "", Turn::Resolved)]);
 }
 
 #[test]
@@ -215,4 +246,21 @@ fn what_was_told_is_not_over_because_a_new_core_has_not_looked_yet() {
     blind.ready = false;
     assert_eq!(told(&mut watch, &blind, &[]), []);
     assert_eq!(told(&mut watch, &with_failed(&[0]), &[]), []);
+}
+
+#[test]
+fn an_alert_is_as_urgent_in_the_documents_and_in_the_rules_for_prometheus() {
+    let page = include_str!("../../../../docs/alerts.md");
+    let rules = include_str!("../../../../deploy/prometheus/acefleet.rules.yml");
+    let capital = |part: &str| part[..1].to_uppercase() + &part[1..];
+    for topic in Topic::ALL {
+        let (word, severity) = (topic.word(), topic.severity().word());
+        assert!(page.contains(&format!("| `{word}` | {severity} |")), "{word}");
+        let name: String = word.split('_').map(capital).collect();
+        let mut named = rules.split("- alert: Acefleet").filter_map(|rule| rule.split_once('\n'));
+        match named.find(|(found, _)| *found == name) {
+            Some((_, rule)) => assert!(rule.contains(&format!("{{ severity: {severity} }}")), "{word}"),
+            None => assert_eq!(topic, Topic::EveryEngineFails, "it has no rule"),
+        }
+    }
 }

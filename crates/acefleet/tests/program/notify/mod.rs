@@ -1,12 +1,13 @@
 //! Calling for help, to real receivers: what arrives, and what a receiver that misbehaves costs.
 
 mod receiver;
+mod whole;
 
 use acefleet::driver::gate::{Gate, Picture, Written};
 use acefleet::metrics::Meters;
 use acefleet::notify::alert::Beside;
 use acefleet::notify::outbox::GROUP_FOR;
-use acefleet::notify::target::Target;
+use acefleet::notify::target::{Place, Target};
 use acefleet::notify::{Notifier, Patience, format, try_each};
 use acefleet::settings::{NotifySettings, Secret};
 use arc_swap::ArcSwap;
@@ -16,7 +17,7 @@ use control::vpn::Verdict;
 use control::{Control, Settings, Time};
 use hyper::StatusCode;
 use receiver::{Receiver, encrypted};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -42,9 +43,10 @@ impl Drop for Calling {
 }
 
 fn fleet(failed: bool) -> Snapshot {
-    let vpns = vec![VpnSettings { container: "gluetun".into(), ports: None }];
+    let vpns = ["gluetun", "other"].map(|name| VpnSettings { container: name.into(), ports: None }).into();
     let mut snapshot = Control::new(Settings { vpns, ..Settings::default() }, BEGIN, 1).snapshot();
     (snapshot.ready, snapshot.docker_reachable, snapshot.blocked) = (true, true, None);
+    snapshot.vpns.iter_mut().for_each(|view| view.verdict = Verdict::Healthy);
     snapshot.vpns[0].verdict = if failed { Verdict::Failed } else { Verdict::Healthy };
     snapshot
 }
@@ -60,6 +62,10 @@ fn settings(addresses: &[String]) -> NotifySettings {
 
 impl Calling {
     fn begin(addresses: &[String]) -> Self {
+        Self::with(&settings(addresses))
+    }
+
+    fn with(settings: &NotifySettings) -> Self {
         let first = Picture {
             snapshot: fleet(false),
             number: 0,
@@ -74,7 +80,7 @@ impl Calling {
         let meters = Meters::default();
         let (now, degraded) = (clock.clone(), store.clone());
         let notifier = Notifier::new(
-            &settings(addresses),
+            settings,
             Gate::new(picture.clone(), heard, incoming),
             &meters,
             move || Time::from_nanos(now.load(Ordering::SeqCst)),
@@ -166,6 +172,44 @@ async fn ntfy_and_gotify_are_told_in_their_words() {
     assert_eq!((asked.path.as_str(), &body(&asked)["topic"]), ("/", &Value::from("my-topic")));
     let asked = gotify.told(1).await;
     assert_eq!((asked.path.as_str(), asked.headers["x-gotify-key"].as_bytes()), ("/message", &b"Atoken"[..]));
+}
+
+/// The settings for receivers of whose kinds there is only one in the world, led to this machine.
+fn led_to(receiver: &Receiver, address: &str) -> NotifySettings {
+    let mut settings = settings(&[address.to_owned()]);
+    for target in &mut settings.targets {
+        let Place { path, .. } = target.place.clone();
+        let (host, port) = (receiver.address.ip().to_string(), receiver.address.port());
+        target.place = Place { tls: false, host, port, path };
+    }
+    settings
+}
+
+#[tokio::test]
+async fn discord_slack_and_telegram_are_told_in_their_words() {
+    let told = "acefleet: vpn down\n[warning] VPN 'gluetun' is down";
+    for (address, path, body_says) in [
+        (
+            "discord://12/to-Ken_1",
+            "/api/webhooks/12/to-Ken_1",
+            json!({ "username": "acefleet", "content": told, "allowed_mentions": { "parse": [] } }),
+        ),
+        ("slack://T1/B2/c3", "/services/T1/B2/c3", json!({ "text": told })),
+        (
+            "tgram://12:ab_C/-100200",
+            "/bot12:ab_C/sendMessage",
+            json!({ "chat_id": "-100200", "text": told, "link_preview_options": { "is_disabled": true } }),
+        ),
+    ] {
+        let receiver = Receiver::that_is_glad().await;
+        let calling = Calling::with(&led_to(&receiver, address));
+        calling.shows(fleet(true), 0).await;
+        let asked = receiver.told(1).await;
+        assert_eq!((asked.method.as_str(), asked.path.as_str()), ("POST", path));
+        assert_eq!(asked.headers["content-type"], "application/json");
+        assert_eq!(asked.headers["host"], receiver.address.to_string().as_str());
+        assert_eq!(body(&asked), body_says);
+    }
 }
 
 #[tokio::test]
