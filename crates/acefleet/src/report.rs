@@ -2,12 +2,17 @@
 //!
 //! Whoever asks for one brings the sections. Secrets should not be in any of them; they are taken out all the same.
 
+use crate::api::wire::time::Moment;
+use crate::journal::{Line, Numbered};
 use crate::log::OneLine;
 use crate::settings::{Secret, Settings};
-use std::fmt::Write;
+use std::fmt::{Display, Write};
+use std::sync::Arc;
 
 /// The longest section. There are fewer than ten.
 pub const SECTION_MAX_BYTES: usize = 1 << 20;
+/// So many entries of the journal are told, the latest: about as many as a section has room for.
+pub const ENTRIES_MAX: usize = 5_000;
 /// Shorter secrets are parts of ordinary words: taking them out would only make the text unreadable.
 const SECRET_MIN_BYTES: usize = 4;
 /// Shorter pieces of secrets are as well: `passive` is no half of a password.
@@ -89,6 +94,24 @@ impl Report {
         if left_out > 0 && keep == Keep::Beginning {
             self.text.push_str(&words);
         }
+    }
+
+    /// Adds the journal, from entries that the store tells, the newest first, to those that somebody remembers. What is
+    /// missing is said.
+    pub fn journal(&mut self, stored: Result<Vec<Line>, impl Display>, remembered: &[Arc<Numbered>]) {
+        let mut text = String::new();
+        let stored = stored.unwrap_or_else(|why| {
+            // Writing to memory does not fail.
+            let _ = writeln!(text, "(what was written down is missing: {why})");
+            Vec::new()
+        });
+        for Line { at, sentence, .. } in stored.iter().rev() {
+            let _ = writeln!(text, "{} {}", Moment(*at).text(), OneLine(sentence));
+        }
+        for entry in remembered.iter().map(|numbered| &numbered.entry) {
+            let _ = writeln!(text, "{} {}", Moment(entry.at).text(), OneLine(entry));
+        }
+        self.section("Journal", &text, Keep::End);
     }
 
     /// The whole text, without anything secret.

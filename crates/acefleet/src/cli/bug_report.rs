@@ -4,13 +4,14 @@ use super::ReportArgs;
 use super::status::{Asked, Failure};
 use crate::api::wire::time::Moment;
 use crate::driver::clock::Clock;
-use crate::report::{Facts, Keep, Report};
-use crate::serve;
+use crate::report::{ENTRIES_MAX, Facts, Keep, Report};
 use crate::settings::Settings;
+use crate::{serve, store};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use tokio::task::spawn_blocking;
 
 /// So much of the latest file of DEBUG_MODE is taken.
 const DEBUG_FILE_MAX_BYTES: u64 = crate::report::SECTION_MAX_BYTES as u64;
@@ -66,12 +67,17 @@ fn default_path() -> PathBuf {
     PathBuf::from(format!("acefleet-report-{digits}Z.txt"))
 }
 
-/// What can be told without a running acefleet: settings, what a check finds, and the latest file of DEBUG_MODE.
+/// What can be told without a running acefleet: settings, what a check finds, the journal's end as it was written down,
+/// and the latest file of DEBUG_MODE.
 async fn without_it(settings: &Settings, failure: &Failure) -> String {
     let now = Moment(Clock::start().now()).text();
     let about = [("written", now), ("running", format!("no: {failure}"))];
     let mut report = Report::new(&Facts::of(settings), &about);
     report.section("Check", &serve::check(settings).await.to_string(), Keep::Beginning);
+    let database = settings.store.path.clone();
+    let stored = spawn_blocking(move || store::latest_entries(&database, ENTRIES_MAX)).await;
+    let stored = stored.map_err(|error| error.to_string());
+    report.journal(stored.and_then(|read| read.map_err(|unread| unread.to_string())), &[]);
     if let Some(folder) = &settings.log.debug_dir {
         let text =
             latest(folder).unwrap_or_else(|error| format!("{} cannot be read: {error}", folder.display()));

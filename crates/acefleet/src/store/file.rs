@@ -139,12 +139,12 @@ pub(super) fn whose(path: &Path) -> Result<Whose, Trouble> {
     let file = match fs::File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Whose::Nobodys),
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(Trouble::ReadOnly),
-        Err(error) => return Err(Trouble::Disk(error.to_string())),
+        Err(error) => return Err(Trouble::of_reading(&error)),
     };
     let mut head = Vec::with_capacity(HEAD_BYTES);
     let read = file.take(HEAD_BYTES as u64).read_to_end(&mut head);
-    read.map_err(|error| Trouble::Disk(error.to_string()))?;
+    // A folder can be opened, and not be read.
+    read.map_err(|error| Trouble::of_reading(&error))?;
     if head.is_empty() {
         return Ok(Whose::Nobodys);
     }

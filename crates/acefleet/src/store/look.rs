@@ -46,10 +46,8 @@ fn looked(path: &Path) -> Result<Seen, Trouble> {
 /// A file that is there has to be one that may be written to, and not of a later time. SQLite makes others beside it.
 fn usable(path: &Path) -> Result<(), Trouble> {
     folder(path)?;
-    let file = OpenOptions::new().read(true).write(true).open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Trouble::ReadOnly,
-        _ => Trouble::Disk(error.to_string()),
-    })?;
+    let file = OpenOptions::new().read(true).write(true).open(path);
+    let file = file.map_err(|error| Trouble::of_reading(&error))?;
     let mut version = [0; 4];
     file.read_exact_at(&mut version, VERSION_AT).map_err(|error| Trouble::Corrupt(error.to_string()))?;
     let (found, known) = (u32::from_be_bytes(version) as usize, MIGRATIONS.len());

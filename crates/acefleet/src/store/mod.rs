@@ -22,8 +22,9 @@ pub use facts::{About, Beginning, News, SampleFact, StateFact};
 pub use lock::{Held, Lock};
 pub use look::{Seen, look};
 pub use queries::{EndedStream, Ends, KeptState, States};
-pub use reading::{Readers, Unread};
+pub use reading::{Readers, Unread, latest_entries};
 pub use sessions::Remembered;
+pub use trouble::FAILURES;
 
 use crate::metrics::Meters;
 use control::event::RememberedStream;
@@ -39,6 +40,11 @@ use tracing::error;
 
 /// Whoever asks what is remembered goes on without after so long: a disk may hang for ever.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+/// Every kind of thing that is forgotten for want of room, as metrics name them.
+pub fn kinds_dropped() -> [&'static str; 4] {
+    facts::Dropped::default().by_kind().map(|(kind, _)| kind)
+}
 
 /// Where it is kept, and how much of it.
 #[derive(Clone, PartialEq, Eq, Debug)]

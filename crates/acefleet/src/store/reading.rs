@@ -2,13 +2,14 @@
 //! time limit. Nobody who serves waits for them on a thread of the runtime.
 
 use super::desk::Desk;
-use super::file::open_to_read;
+use super::file::{Whose, open_to_read, place, whose};
 use super::queries::{self, EndedStream, Ends, KeptState, States};
 use super::trouble::Trouble;
 use crate::history::Sample;
 use crate::journal::{Filter, Line};
 use control::Time;
 use rusqlite::{Connection, ErrorCode};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -90,15 +91,22 @@ impl Readers {
     }
 }
 
+/// The latest entries of the journal in the file of a program that does not run, the newest first; none if there is no
+/// file. Nothing is written to it. Not for a thread that others wait for.
+pub fn latest_entries(path: &Path, limit: usize) -> Result<Vec<Line>, Unread> {
+    let unusable = |trouble: Trouble| Unread::Unusable(trouble.to_string());
+    let place = place(path).map_err(unusable)?;
+    if matches!(whose(&place).map_err(unusable)?, Whose::Nobodys) {
+        return Ok(Vec::new());
+    }
+    read_in_time(&place, |from| queries::journal(from, &Filter::default(), limit))
+        .map_err(|error| if is_late(&error) { Unread::Late } else { unusable(Trouble::from(error)) })
+}
+
 fn read_now<T>(desk: &Desk, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Unread> {
     let path = desk.place().map_err(Unread::Unusable)?;
-    let deadline = Instant::now() + READ_MAX;
-    let reading = open_to_read(&path).and_then(|mut connection| {
-        connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || Instant::now() >= deadline))?;
-        read(&connection)
-    });
-    reading.map_err(|error| {
-        if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) {
+    read_in_time(&path, read).map_err(|error| {
+        if is_late(&error) {
             return Unread::Late;
         }
         let trouble = Trouble::from(error);
@@ -107,4 +115,18 @@ fn read_now<T>(desk: &Desk, read: impl FnOnce(&Connection) -> rusqlite::Result<T
         }
         Unread::Unusable(trouble.to_string())
     })
+}
+
+fn read_in_time<T>(
+    path: &Path,
+    read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let deadline = Instant::now() + READ_MAX;
+    let mut connection = open_to_read(path)?;
+    connection.progress_handler(STEPS_BETWEEN_LOOKS, Some(move || Instant::now() >= deadline))?;
+    read(&connection)
+}
+
+fn is_late(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted)
 }

@@ -12,6 +12,12 @@ pub(super) enum Trouble {
         "its folder {0} cannot be made or used ({1}): make it, or let DB_URL name one that acefleet may write to"
     )]
     Folder(PathBuf, io::Error),
+    /// Where the file should be, there is a folder.
+    #[error(
+        "it is a folder and not a file: Docker makes one where a file that is to be mounted does not exist. Remove it \
+         and mount a folder of its own, or let DB_URL name a file in it"
+    )]
+    IsFolder,
     /// Nothing may be written.
     #[error("the file, or its folder, may not be written to: give acefleet's user the right to")]
     ReadOnly,
@@ -43,11 +49,25 @@ pub(super) enum Trouble {
     Other(String),
 }
 
+/// Every word that there is for a trouble, as metrics name them.
+pub const FAILURES: [&str; 9] =
+    ["folder", "is_folder", "read_only", "full", "locked", "corrupt", "from_the_future", "disk", "other"];
+
 impl Trouble {
+    /// What reading the file itself, and not by SQLite, came to.
+    pub(super) fn of_reading(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
+            io::ErrorKind::IsADirectory => Self::IsFolder,
+            _ => Self::Disk(error.to_string()),
+        }
+    }
+
     /// One word for it, for counting.
     pub(super) const fn word(&self) -> &'static str {
         match self {
             Self::Folder(..) => "folder",
+            Self::IsFolder => "is_folder",
             Self::ReadOnly => "read_only",
             Self::Full => "full",
             Self::Locked => "locked",
@@ -74,6 +94,29 @@ impl From<Error> for Trouble {
             Self::Disk(error.to_string())
         } else {
             Self::Other(error.to_string())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_trouble_is_counted_under_a_word_that_is_known_before() {
+        let error = || io::Error::from(io::ErrorKind::Other);
+        for trouble in [
+            Trouble::Folder(PathBuf::new(), error()),
+            Trouble::IsFolder,
+            Trouble::ReadOnly,
+            Trouble::Full,
+            Trouble::Locked,
+            Trouble::Corrupt(String::new()),
+            Trouble::FromTheFuture { found: 2, known: 1 },
+            Trouble::Disk(String::new()),
+            Trouble::Other(String::new()),
+        ] {
+            assert!(FAILURES.contains(&trouble.word()), "{trouble:?}");
         }
     }
 }

@@ -1,5 +1,11 @@
 //! The program as a person starts it: what it prints where, and its exit codes.
 
+use crate::store::Folder;
+use acefleet::journal::Numbered;
+use acefleet::store::{News, Store};
+use control::Time;
+use control::ids::VpnId;
+use control::journal::{Entry, Expect, Subject, What};
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -90,6 +96,32 @@ fn a_report_without_a_running_acefleet_is_made_of_what_can_be_read() {
     assert_eq!(output.status.code(), Some(1));
     assert!(complained(&output).contains("cannot be written"), "{}", complained(&output));
     drop(std::fs::remove_dir_all(&folder));
+}
+
+#[test]
+fn a_report_without_a_running_acefleet_has_the_journal_as_it_was_written_down() {
+    let folder = Folder::new("report-journal");
+    let database = folder.path().join("a.db");
+    let entry = |id, what| {
+        let subject = Subject::Vpn(VpnId(0), "gluetun".into());
+        let entry =
+            Entry { seq: id, at: Time::from_secs(id), subject, what, why: vec![], expect: Expect::Nothing };
+        Arc::new(Numbered { id, entry })
+    };
+    let written = Store::at(database.clone());
+    written.record(News {
+        journal: [entry(1, What::VpnFailed), entry(2, What::VpnHealthy)].into(),
+        ..News::default()
+    });
+    written.close();
+    let url = format!("sqlite:///{}", database.display());
+    let environment = [("DOCKER_HOST", "unix:///no/such/docker.sock"), ("DB_URL", url.as_str())];
+    let arguments = ["report", "--url", "http://127.255.255.254:65535", "--out", "-"];
+    let report = printed(&acefleet(&arguments, &environment));
+    let (_, journal) = report.split_once("== Journal\n\n").expect("it is there");
+    let lines: Vec<_> = journal.lines().take(2).collect();
+    assert!(lines[0].starts_with("1970-01-01T00:00:01.000Z VPN 'gluetun' failed"), "{report}");
+    assert!(lines[1].starts_with("1970-01-01T00:00:02.000Z VPN 'gluetun' is healthy"), "{report}");
 }
 
 #[test]

@@ -105,6 +105,41 @@ async fn a_folder_that_cannot_be_made_is_an_error_and_not_the_end() {
 }
 
 #[tokio::test]
+async fn a_folder_where_the_file_should_be_is_called_one() {
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.file()).unwrap();
+    let store = Store::at(folder.file());
+    let said = [store.remembered().await.unwrap_err(), look(&folder.file()).unwrap_err()];
+    for said in said {
+        assert!(said.contains("it is a folder and not a file") && said.contains("DB_URL"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn the_latest_entries_of_a_program_that_does_not_run_are_read_and_nothing_is_changed() {
+    let folder = Folder::new();
+    assert_eq!(latest_entries(&folder.file(), 3), Ok(Vec::new()));
+    assert_eq!(folder.named(""), Vec::<PathBuf>::new());
+    filled(&folder.file()).await;
+    let before = std::fs::read(folder.file()).unwrap();
+    let ids = |limit| -> Vec<u64> {
+        let read = latest_entries(&folder.file(), limit).expect("it can be read");
+        read.into_iter().map(|line| line.id).collect()
+    };
+    assert_eq!(ids(3), [2_000, 1_999, 1_998]);
+    // While a program has it open, too.
+    let store = Store::at(folder.file());
+    store.record(News { journal: [engine_entry(2_001, "acestream-1")].into(), ..News::default() });
+    store.written().await;
+    assert_eq!(ids(1), [2_001]);
+    drop(store);
+    assert_eq!(ids(5_000).len(), 2_001);
+    std::fs::remove_file(folder.file()).unwrap();
+    std::fs::write(folder.file(), &before[..before.len() / 2]).unwrap();
+    assert!(matches!(latest_entries(&folder.file(), 5_000), Err(Unread::Unusable(_))));
+}
+
+#[tokio::test]
 async fn a_folder_that_is_missing_is_made_and_what_waited_is_written() {
     let folder = Folder::new();
     // A file stands where the folder should be.

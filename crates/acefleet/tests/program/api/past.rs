@@ -52,6 +52,24 @@ async fn the_journal_is_read_page_by_page_beyond_a_restart() {
 }
 
 #[tokio::test]
+async fn a_report_tells_the_journal_beyond_a_restart_and_each_entry_once() {
+    let folder = Folder::new("journal-report");
+    let before = fleet(&folder).await;
+    before.outside(|host| host.stop("gluetun2"));
+    let old = list(&before, "/journal?limit=1000").await;
+    drop(before);
+    let after = fleet(&folder).await;
+    // What is remembered has been written down as well.
+    after.store.written().await;
+    let report = after.get("/api/v1/report").await.text;
+    let (_, journal) = report.split_once("== Journal\n\n").expect("it is there");
+    let (journal, _) = journal.split_once("\n== ").expect("it ends");
+    let all = list(&after, "/journal?limit=1000").await;
+    assert!(all.len() > old.len() && !old.is_empty());
+    assert_eq!(journal.lines().count(), all.len(), "{journal}");
+}
+
+#[tokio::test]
 async fn the_journal_is_asked_for_by_whom_an_entry_concerns() {
     let folder = Folder::new("journal-filters");
     let fleet = fleet(&folder).await;
