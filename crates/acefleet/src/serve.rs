@@ -112,6 +112,7 @@ pub async fn run<R: Runtime>(
 ) -> Result<(), Problem> {
     let Start { runtime, ways, settings, listener, seed } = start;
     let meters = Arc::new(Meters::default());
+    runtime.count_in(&meters);
     let store = Arc::new(Store::new(settings.store.clone(), meters.clone()));
     let vpns: Vec<_> = settings.vpn_names().cloned().collect();
     let proxy = Proxy::new(
@@ -156,20 +157,26 @@ pub async fn run<R: Runtime>(
         facts: Facts::of(&settings),
         proxy,
         store: store.clone(),
-        meters,
         log: crate::log::present(),
         clock: Arc::new(move || clock.now()),
         usage: Arc::new({
-            let runtime = runtime.clone();
+            let (runtime, meters) = (runtime.clone(), meters.clone());
             move |id| {
-                let runtime = runtime.clone();
-                Box::pin(async move { runtime.usage(id).await })
+                let (runtime, meters) = (runtime.clone(), meters.clone());
+                Box::pin(async move { meters.docker_counted("usage", runtime.usage(id)).await })
             }
         }),
-        logs: Arc::new(move |id, tail| {
-            let runtime = runtime.clone();
-            Box::pin(async move { runtime.logs(id, tail, api::LOGS_MAX_BYTES).await })
+        logs: Arc::new({
+            let meters = meters.clone();
+            move |id, tail| {
+                let (runtime, meters) = (runtime.clone(), meters.clone());
+                let asking = async move {
+                    meters.docker_counted("logs", runtime.logs(id, tail, api::LOGS_MAX_BYTES)).await
+                };
+                Box::pin(asking)
+            }
         }),
+        meters,
     };
     let (stop, close) = (CancellationToken::new(), CancellationToken::new());
     let mut the_loop = tokio::spawn(driver.run(stop.clone()));

@@ -5,6 +5,7 @@
 use super::connect::{Connector, Wire};
 use super::refusal;
 use crate::http::{self, Answer, Request, Streaming};
+use crate::metrics::{CameOut, Meters};
 use crate::runtime::Failure;
 use crate::settings::DockerHost;
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use hyper::Method;
 use serde::Deserialize;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -46,6 +47,8 @@ pub(super) struct Daemon {
     /// The version that was last said aloud.
     told: Mutex<Option<Version>>,
     trouble: Mutex<Option<String>>,
+    /// Where what nobody asks for is counted, once that is known.
+    meters: OnceLock<Arc<Meters>>,
 }
 
 /// A question to Docker; its path has no version yet.
@@ -90,6 +93,18 @@ impl Daemon {
             peer: Mutex::default(),
             told: Mutex::default(),
             trouble: Mutex::default(),
+            meters: OnceLock::new(),
+        }
+    }
+
+    pub(super) fn count_in(&self, meters: &Arc<Meters>) {
+        self.meters.get_or_init(|| Arc::clone(meters));
+    }
+
+    /// Something was asked of Docker that no call of the program stands for.
+    pub(super) fn count(&self, verb: &'static str, came_out: CameOut, took: Duration) {
+        if let Some(meters) = self.meters.get() {
+            meters.docker_call(verb, came_out, took);
         }
     }
 

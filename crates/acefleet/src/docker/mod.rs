@@ -18,6 +18,7 @@ mod write;
 pub use pull::{Progress, Pulling};
 pub use write::creation;
 
+use crate::metrics::Meters;
 use crate::runtime::{Failure, Inspected, Ran, Runtime, Spec, Told, Usage};
 use crate::settings::DockerHost;
 use bytes::{Buf, Bytes, BytesMut};
@@ -287,6 +288,10 @@ impl Runtime for Docker {
 
     async fn usage(&self, id: ContainerId) -> Result<Usage, Failure> {
         usage::of(self, id).await
+    }
+
+    fn count_in(&self, meters: &Arc<Meters>) {
+        self.daemon.count_in(meters);
     }
 
     fn notes(&self) -> Vec<String> {

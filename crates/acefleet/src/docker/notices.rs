@@ -4,6 +4,7 @@ use super::daemon::{Call, Daemon};
 use super::objects::Objects;
 use super::read::{self, OurLabel};
 use crate::http::Streaming;
+use crate::metrics::CameOut;
 use crate::runtime::{Failure, Told};
 use control::docker::{Happened, Health, Notice};
 use control::event::Silence;
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// What is listened to. Docker's own words, then two of Podman's.
 const WORDS: [&str; 10] =
@@ -64,7 +65,10 @@ async fn open(daemon: &Daemon, memory: &Memory) -> Result<Streaming, Failure> {
     let filters: String = url::form_urlencoded::byte_serialize(filters.as_bytes()).collect();
     let since = memory.since().map(|since| format!("&since={since}")).unwrap_or_default();
     let opening = daemon.open(Call::get(format!("/events?filters={filters}{since}")));
-    timeout(OPEN_TIMEOUT, opening).await.unwrap_or(Err(Failure::Unknown(Silence::TimedOut)))
+    let began = Instant::now();
+    let opened = timeout(OPEN_TIMEOUT, opening).await.unwrap_or(Err(Failure::Unknown(Silence::TimedOut)));
+    daemon.count("events", CameOut::of(&opened), began.elapsed());
+    opened
 }
 
 /// Passes on what comes until the stream ends or nobody listens; says why it is over.

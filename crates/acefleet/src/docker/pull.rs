@@ -5,6 +5,7 @@
 use super::daemon::{Call, Daemon, locked};
 use super::objects::Objects;
 use super::refusal;
+use crate::metrics::CameOut;
 use crate::runtime::Failure;
 use control::event::{Refusal, Silence};
 use serde::Deserialize;
@@ -135,10 +136,17 @@ impl Pulls {
 
     async fn run(&self, daemon: &Daemon, image: &str) -> Result<(), Failure> {
         tracing::info!("the image {image} is missing and is fetched now");
+        let began = Instant::now();
         let pulled = timeout(PULL_TIMEOUT, self.pull(daemon, image)).await;
         let pulled = pulled.unwrap_or_else(|_| {
             Err(Ended::Failed(format!("it was not there after {} minutes", PULL_TIMEOUT.as_secs() / 60)))
         });
+        let came_out = match &pulled {
+            Ok(()) => CameOut::Done,
+            Err(Ended::Failed(_)) => CameOut::Refused,
+            Err(Ended::Lost(_)) => CameOut::Unknown,
+        };
+        daemon.count("pull", came_out, began.elapsed());
         let mut known = locked(&self.known);
         match pulled {
             Ok(()) => {

@@ -10,6 +10,8 @@ pub mod spans;
 mod text;
 
 use crate::history::Totals;
+use crate::runtime::Failure;
+use crate::store;
 use control::Snapshot;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -19,15 +21,17 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use shown::Shown;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Bounds of histograms of answers and calls, in seconds: from a tenth of a millisecond to a timeout of
 /// Docker's.
 const CALL_BOUNDS_S: [f64; 14] =
     [0.000_1, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 2.5, 10.0, 30.0];
 /// What Docker is asked to do. Only listings are repeated at once when they fail.
-const DOCKER_VERBS: [&str; 9] =
-    ["ping", LIST, "inspect", "create", "start", "restart", "stop", "remove", "exec"];
+const DOCKER_VERBS: [&str; 13] = [
+    "ping", LIST, "inspect", "create", "start", "restart", "stop", "remove", "exec", "logs", "usage", "pull",
+    "events",
+];
 const LIST: &str = "list";
 /// What control servers are asked and told.
 const GLUETUN_VERBS: [&str; 4] = ["status", "ports", "public_ip", "order"];
@@ -73,6 +77,15 @@ pub enum CameOut {
 }
 
 impl CameOut {
+    /// How a call to what runs containers came out.
+    pub const fn of<T>(ended: &Result<T, Failure>) -> Self {
+        match ended {
+            Ok(_) => Self::Done,
+            Err(Failure::Refused(_)) => Self::Refused,
+            Err(Failure::Unknown(_)) => Self::Unknown,
+        }
+    }
+
     const ALL: [Self; 3] = [Self::Done, Self::Refused, Self::Unknown];
 
     const fn word(self) -> &'static str {
@@ -81,6 +94,20 @@ impl CameOut {
             Self::Refused => "refused",
             Self::Unknown => "unknown",
         }
+    }
+}
+
+/// A call to Docker that is under way. It is counted when it ends, and as unknown if nobody has waited for that.
+struct Calling<'a> {
+    meters: &'a Meters,
+    verb: &'static str,
+    began: Instant,
+    came_out: CameOut,
+}
+
+impl Drop for Calling<'_> {
+    fn drop(&mut self) {
+        self.meters.docker_call(self.verb, self.came_out, self.began.elapsed());
     }
 }
 
@@ -242,6 +269,12 @@ impl Meters {
             }
         }
         drop(self.docker_retries.get_or_create(&Verb { verb: LIST }));
+        for kind in store::FAILURES {
+            drop(self.store_failures.get_or_create(&Kind { kind }));
+        }
+        for kind in store::kinds_dropped() {
+            drop(self.store_dropped.get_or_create(&Kind { kind }));
+        }
     }
 
     /// A request was answered.
@@ -257,6 +290,18 @@ impl Meters {
         }
         self.docker_calls.get_or_create(&Call { verb, outcome: outcome.word() }).inc();
         self.docker_seconds.get_or_create(&Verb { verb }).observe(took.as_secs_f64());
+    }
+
+    /// Calls Docker and counts that, however it ends.
+    pub async fn docker_counted<T>(
+        &self,
+        verb: &'static str,
+        call: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let mut calling = Calling { meters: self, verb, began: Instant::now(), came_out: CameOut::Unknown };
+        let ended = call.await;
+        calling.came_out = CameOut::of(&ended);
+        ended
     }
 
     /// Docker's event stream was opened again.
@@ -326,5 +371,56 @@ impl Meters {
         } else {
             (text::CLASSIC, text::classic(&open))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use control::Control;
+    use control::event::{Refusal, Silence};
+    use std::future::pending;
+
+    fn text(meters: &Meters) -> String {
+        let snapshot = Control::new(control::Settings::default(), control::Time::ZERO, 1).snapshot();
+        meters.text(&snapshot, Totals::default(), std::iter::empty()).1
+    }
+
+    fn says(meters: &Meters, line: &str) {
+        let text = text(meters);
+        assert!(text.lines().any(|told| told == line), "{line} is missing in\n{text}");
+    }
+
+    #[test]
+    fn what_can_be_wrong_with_the_store_is_there_as_zero_before_it_was_ever_wrong() {
+        let meters = Meters::default();
+        for kind in store::FAILURES {
+            says(&meters, &format!("acefleet_store_failures_total{{kind=\"{kind}\"}} 0"));
+        }
+        for kind in ["sample", "stream", "journal", "state"] {
+            says(&meters, &format!("acefleet_store_dropped_total{{kind=\"{kind}\"}} 0"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_is_counted_by_how_it_ended_and_as_unknown_if_nobody_waited() {
+        let meters = Meters::default();
+        let called = |outcome, times| {
+            let call = format!("verb=\"logs\",outcome=\"{outcome}\"");
+            says(&meters, &format!("acefleet_docker_calls_total{{{call}}} {times}"));
+        };
+        ["done", "refused", "unknown"].into_iter().for_each(|outcome| called(outcome, 0));
+        let calls = [
+            Ok(()),
+            Err(Failure::Refused(Refusal::NoSuchContainer)),
+            Err(Failure::Unknown(Silence::TimedOut)),
+        ];
+        for ended in calls {
+            assert_eq!(meters.docker_counted("logs", async { ended.clone() }).await, ended);
+        }
+        ["done", "refused", "unknown"].into_iter().for_each(|outcome| called(outcome, 1));
+        let given_up = meters.docker_counted("logs", pending::<Result<(), Failure>>());
+        drop(tokio::time::timeout(Duration::from_millis(1), given_up).await);
+        called("unknown", 2);
     }
 }

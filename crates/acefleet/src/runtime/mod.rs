@@ -3,6 +3,7 @@
 //!
 //! A runtime carries out and reports. It retries nothing, decides nothing, and its answers are in the core's words.
 
+use crate::metrics::Meters;
 use bytes::Bytes;
 use control::command::Target;
 use control::docker::{Facts, Listing, Notice};
@@ -11,6 +12,7 @@ use control::ids::{ContainerId, Name};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -143,6 +145,10 @@ pub trait Runtime: Send + Sync + 'static {
     /// What people should know of it now, a sentence each: why it does not answer, what it is waiting for.
     fn notes(&self) -> Vec<String> {
         Vec::new()
+    }
+    /// What it does that no call asks for is counted there from now on.
+    fn count_in(&self, meters: &Arc<Meters>) {
+        let _nothing_to_count = meters;
     }
     /// Tells what happens to containers, for as long as somebody listens; reconnects by itself, for ever, backing
     /// off to a bound.

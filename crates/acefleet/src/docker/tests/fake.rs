@@ -1,6 +1,8 @@
 //! A Docker that says whatever a test wants, on a socket of its own. It understands nothing.
 
 use crate::docker::Docker;
+use crate::history::Totals;
+use crate::metrics::Meters;
 use crate::settings::DockerHost;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -143,4 +145,10 @@ async fn request_line(stream: &mut UnixStream) -> Option<String> {
     }
     let line = head.lines().next()?.strip_suffix(" HTTP/1.1")?;
     Some(line.replacen(" /v1.41/", " /", 1))
+}
+
+/// What is counted, in the text that Prometheus reads.
+pub(super) fn counted(meters: &Meters) -> String {
+    let snapshot = control::Control::new(control::Settings::default(), control::Time::ZERO, 1).snapshot();
+    meters.text(&snapshot, Totals::default(), std::iter::empty()).1
 }

@@ -1,8 +1,9 @@
 //! Images that are missing: one pull for all who wait, whatever becomes of them.
 
 use super::answers::spec;
-use super::fake::{Fake, PATIENCE, Say, head};
+use super::fake::{Fake, PATIENCE, Say, counted, head};
 use crate::docker::Docker;
+use crate::metrics::Meters;
 use crate::runtime::{Failure, Runtime};
 use control::event::Refusal;
 use serde_json::{Value, json};
@@ -58,7 +59,8 @@ async fn many_creations_wait_for_one_pull_of_their_image() {
         json!({"status": "Pull complete", "id": "a"}),
     ]);
     let fake = without_image(move || Say::Pieces(vec![head(), progress.clone()]), true);
-    let docker = fake.docker();
+    let (docker, meters) = (fake.docker(), Arc::new(Meters::default()));
+    docker.count_in(&meters);
     let creations: Vec<_> = (0..10)
         .map(|_| {
             let docker = docker.clone();
@@ -70,6 +72,7 @@ async fn many_creations_wait_for_one_pull_of_their_image() {
     }
     assert_eq!(pulls(&fake), 1);
     assert_eq!(docker.pulling(), []);
+    assert!(counted(&meters).contains("acefleet_docker_calls_total{verb=\"pull\",outcome=\"done\"} 1\n"));
 }
 
 #[tokio::test]

@@ -1,12 +1,14 @@
 //! Events, logs and the output of commands, wherever they were cut.
 
-use super::fake::{Fake, PATIENCE, Say, head};
+use super::fake::{Fake, PATIENCE, Say, counted, head};
+use crate::metrics::Meters;
 use crate::runtime::{Failure, Ran, Runtime, Told};
 use bytes::Bytes;
 use control::docker::Happened;
 use control::event::Refusal;
 use control::ids::ContainerId;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -50,7 +52,8 @@ async fn the_event_stream_is_opened_again_and_tells_nothing_twice() {
         })
     });
     let (to, mut told) = mpsc::channel(100);
-    let docker = fake.docker();
+    let (docker, meters) = (fake.docker(), Arc::new(Meters::default()));
+    docker.count_in(&meters);
     let telling = tokio::spawn(async move { docker.tell(to).await });
     let mut next =
         async || timeout(PATIENCE, told.recv()).await.expect("it is told in time").expect("and goes on");
@@ -64,6 +67,10 @@ async fn the_event_stream_is_opened_again_and_tells_nothing_twice() {
     assert!(matches!(next().await, Told::Notice(notice) if notice.happened == Happened::Died));
     let asked = fake.asked();
     assert!(!asked[0].contains("since") && asked[2].ends_with("&since=5.000000000"), "{asked:?}");
+    for outcome in ["verb=\"events\",outcome=\"done\"} 2", "verb=\"events\",outcome=\"refused\"} 1"] {
+        let line = format!("acefleet_docker_calls_total{{{outcome}\n");
+        assert!(counted(&meters).contains(&line), "{line} is missing");
+    }
 
     drop(told);
     timeout(PATIENCE, telling).await.expect("it ends when nobody listens").expect("and does not die");
