@@ -93,6 +93,8 @@ pub struct Control {
     emergency: Option<Time>,
     /// Engines on every VPN fail at once: nothing they do is held against them.
     blind: bool,
+    /// An engine has answered since then.
+    heard: bool,
     /// When that last began or ended: what engines had left unanswered by then says nothing of their VPNs.
     blind_until: Time,
     /// When an engine that was watched was last replaced for its health.
@@ -184,6 +186,7 @@ impl Control {
             store_answered: false,
             emergency: None,
             blind: false,
+            heard: false,
             blind_until: Time::ZERO,
             replaced_used_at: None,
             idle_review: None,

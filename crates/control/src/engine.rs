@@ -199,7 +199,8 @@ pub struct Answers {
     pub proven: bool,
     /// It has given a good answer itself.
     pub answered: bool,
-    /// It is known to have worked: it has answered, or it ran before acefleet did. Its silence says something.
+    /// It is known to have worked: it has answered, or it had run for long when acefleet began. Its silence says
+    /// something.
     pub trusted: bool,
     /// Questions without a good answer, in a row.
     pub failures: u32,
@@ -230,7 +231,7 @@ impl Answers {
     /// What it failed to answer was not its fault, nor the time that it took to.
     pub fn forgive(&mut self, now: Time) {
         self.failures = 0;
-        self.proven = self.trusted;
+        self.proven |= self.trusted;
         self.running_since = self.running_since.map(|_| now);
         self.unhealthy_since = None;
     }

@@ -188,6 +188,10 @@ impl Daemon {
         let answer = http::call(wire, self.request(path, call), call.limit).await;
         let answer = answer.map_err(|failure| self.broken(&failure))?;
         self.answered();
+        if answer.status >= 400 {
+            let Call { method, .. } = call;
+            tracing::debug!("{method} {path} was refused: {}", refusal::words(answer.status, &answer.body));
+        }
         Ok(answer)
     }
 

@@ -50,6 +50,11 @@ pub(super) fn bounded(words: &str) -> String {
     }
 }
 
+/// Docker's own words, for the log.
+pub(super) fn words(status: u16, body: &[u8]) -> String {
+    explained(status, &words_of(body))
+}
+
 fn explained(status: u16, words: &str) -> String {
     match (words.is_empty(), status) {
         (true, 403) => "Docker answered 403: a proxy before it forbids this call".to_owned(),

@@ -17,7 +17,11 @@ use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
+
+/// How often is looked whether a session that the core does not know is still read, and how long ending it may take.
+const UNREAD_LOOK_EVERY: Duration = Duration::from_secs(1);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where AceStream keeps what it has downloaded.
 const CACHE: &str = "/home/appuser/.ACEStream/.acestream_cache";
@@ -120,7 +124,9 @@ impl<R: Runtime> Hands<R> {
                 match self.engines.open(&whom, content, &command.op.to_string()).await {
                     // Before the core hears of it, because then it routes viewers there.
                     Ok(opened) => {
-                        self.proxy.opened(build, *session, source(at.engine, whom, &opened));
+                        if !self.proxy.opened(build, *session, source(at.engine, whom.clone(), &opened)) {
+                            return self.engines.close(&whom, &opened.opened.command_path).await;
+                        }
                         Outcome::Done(Report::Opened(Box::new(opened.opened)))
                     }
                     Err(outcome) => outcome,
@@ -128,6 +134,24 @@ impl<R: Runtime> Hands<R> {
             }
             Action::AskSession { at, path } => self.engines.session(&self.whom(*at), path).await,
             Action::Close { at, path } => self.engines.close(&self.whom(*at), path).await,
+        }
+    }
+
+    /// Ends sessions that the present core does not know, each once nobody reads it any more.
+    pub async fn close_unknown(&self, sources: Vec<Arc<Source>>) {
+        let mut open: Vec<_> = sources
+            .into_iter()
+            .map(|source| (source.whom.clone(), source.command_path.clone(), Arc::downgrade(&source)))
+            .collect();
+        while !open.is_empty() {
+            let (unread, read) = open.into_iter().partition(|(_, _, readers)| readers.strong_count() == 0);
+            open = read;
+            let unread: Vec<_> = unread;
+            for (whom, path, _) in unread {
+                // An engine that does not answer has nothing open for long either.
+                drop(timeout(CLOSE_TIMEOUT, self.engines.close(&whom, &path)).await);
+            }
+            sleep(UNREAD_LOOK_EVERY).await;
         }
     }
 
@@ -188,6 +212,7 @@ fn source(engine: ContainerId, whom: Whom, session: &Session) -> Source {
         infohash: session.infohash.clone(),
         playback_session_id: session.opened.playback_session_id.clone(),
         stat_path: session.opened.stat_path.clone(),
+        command_path: session.opened.command_path.clone(),
         is_live: session.opened.is_live,
     }
 }

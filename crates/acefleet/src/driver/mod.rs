@@ -305,7 +305,8 @@ impl<R: Runtime> Driver<R> {
         if before.is_some_and(|before| self.clock.now().since(*before) < REBUILD_PAUSE) {
             sleep(REBUILD_PAUSE).await;
         }
-        self.parts.hands.proxy.begin(self.builds);
+        let (parts, unknown) = (self.parts.clone(), self.parts.hands.proxy.begin(self.builds));
+        tokio::spawn(async move { parts.hands.close_unknown(unknown).await });
         self.ask_store();
         self.step(rebuilt);
         if self.leaving_until.is_some() && self.untold.is_none() {

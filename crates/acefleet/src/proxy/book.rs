@@ -161,15 +161,16 @@ impl Book {
         }
     }
 
-    /// An engine has opened a session.
-    pub(super) fn opened(&mut self, session: SessionRef, source: Source) {
+    /// An engine has opened a session. False if the core that wanted it is no more.
+    pub(super) fn opened(&mut self, session: SessionRef, source: Source) -> bool {
         if session.build != self.build {
-            return;
+            return false;
         }
         if self.sources.len() >= SESSIONS_KEPT {
             self.sources.pop_first();
         }
         self.sources.insert(session, Arc::new(source));
+        true
     }
 
     /// A viewer is sent this session from now on, and with him everybody who watches the same channel.
@@ -219,14 +220,14 @@ impl Book {
         self.listed.worked(channel);
     }
 
-    /// There is a new core.
-    pub(super) fn begin(&mut self, build: u64) {
+    /// There is a new core, which does not know of these sessions of the one before it.
+    pub(super) fn begin(&mut self, build: u64) -> Vec<Arc<Source>> {
         self.build = build;
         self.news.forget();
-        self.sources.clear();
         for (id, viewer) in &self.viewers {
             self.news.came(*id, viewer.source.clone(), viewer.channel.shows_another(build));
         }
+        std::mem::take(&mut self.sources).into_values().collect()
     }
 
     pub(super) fn has_nothing_to_tell(&self) -> bool {

@@ -71,9 +71,10 @@ impl Proxy {
 
     // What the driver says and asks.
 
-    /// An engine has opened a session; where it is read is not the core's business.
-    pub fn opened(&self, build: u64, id: SessionId, source: Source) {
-        self.book().opened(SessionRef { build, id }, source);
+    /// An engine has opened a session; where it is read is not the core's business. False if the core that wanted it
+    /// is no more, and so nobody will.
+    pub fn opened(&self, build: u64, id: SessionId, source: Source) -> bool {
+        self.book().opened(SessionRef { build, id }, source)
     }
 
     /// Passes on what the core says. Answers to requests are not for the data plane.
@@ -92,10 +93,12 @@ impl Proxy {
         }
     }
 
-    /// There is a new core, which knows of nobody: it will be told of every viewer.
-    pub fn begin(&self, build: u64) {
-        self.book().begin(build);
+    /// There is a new core, which knows of nobody: it will be told of every viewer. Of these sessions, which the one
+    /// before it had opened, it will never hear; they are read until it has others.
+    pub fn begin(&self, build: u64) -> Vec<Arc<Source>> {
+        let unknown = self.book().begin(build);
         self.untold.notify_one();
+        unknown
     }
 
     /// Waits until there is something to tell the core.

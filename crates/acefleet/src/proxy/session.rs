@@ -42,6 +42,8 @@ pub struct Source {
     pub playback_session_id: Arc<str>,
     /// Path and query of what the engine says of it.
     pub stat_path: Arc<str>,
+    /// Path and query at which the engine is told what to do with it.
+    pub command_path: Arc<str>,
     /// It is live, and no file.
     pub is_live: bool,
 }

@@ -1,5 +1,6 @@
 //! A core that breaks is not noticed by who watches: the data plane outlives it.
 
+use crate::engine_side::nothing_is_left;
 use crate::fleet::Plan;
 use crate::ground::Ground;
 use crate::vpn_failures::ten_engines_as;
@@ -27,4 +28,6 @@ fn a_core_that_is_rebuilt_is_not_noticed_by_who_watches() {
     assert_eq!(fleet.said("told to break"), 1);
     assert!(heard.iter().all(|heard| heard.seen.missing == 0), "{heard:?}");
     assert_eq!(ground.lives(), lives, "no engine is touched");
+    // Whatever a core has opened is ended, although the one that followed never knew of it.
+    assert!(nothing_is_left(&ground, &fleet) >= 8, "each of four channels had a session of either core");
 }

@@ -178,17 +178,24 @@ impl Control {
                 && engine.p2p() == vpn.last_port
                 && engine.standing == Standing::Offered
         };
-        if self.fleet.engines.values().any(carries) {
-            self.fleet.vpn_mut(id).owes_place = false;
-            let (vpns, serving) = (&loads[..loads.len() - 1], loads[id.index()].serving);
-            if loads.iter().map(|load| load.serving).sum::<usize>() <= desired {
-                // Something else has gone since.
-            } else if vpns.iter().any(|load| load.serving > serving) {
-                // Where more serve, one is missed less.
-                self.rebalancing = true;
-            } else {
-                self.make_place(id);
-            }
+        if !self.fleet.engines.values().any(carries) {
+            return;
+        }
+        let (vpns, serving) = (&loads[..loads.len() - 1], loads[id.index()].serving);
+        let serve = loads.iter().map(|load| load.serving).sum::<usize>();
+        let come = loads.iter().map(|load| load.coming).sum::<usize>();
+        if serve <= desired && serve + come > desired {
+            // It came before others that were ordered earlier: when they are there, it is one too many all the same.
+            return;
+        }
+        self.fleet.vpn_mut(id).owes_place = false;
+        if serve <= desired {
+            // Something else has gone since.
+        } else if vpns.iter().any(|load| load.serving > serving) {
+            // Where more serve, one is missed less.
+            self.rebalancing = true;
+        } else {
+            self.make_place(id);
         }
     }
 

@@ -132,10 +132,12 @@ impl Control {
             self.agenda.clear(Wake::Probe(id));
         }
         if core::mem::take(&mut engine.adopted) && engine.state == State::Running {
-            // It ran before acefleet did, and is trusted until it fails to answer.
+            // It ran before acefleet did, and is offered until it fails to answer. That it has ever worked is known
+            // only of one that was not just being started: silence of engines that boot says nothing.
             self.marks.hit(Mark::AdoptedAtOnce);
             engine.answers.proven = true;
-            engine.answers.trusted = true;
+            let running_since = engine.started_at.map_or(self.now, |started| self.now.of_stamp(started));
+            engine.answers.trusted = self.now.since(running_since) >= self.settings.boot_allowance();
         }
     }
 
@@ -189,6 +191,7 @@ impl Control {
             if current && engine.started_at == started_at && engine.state == State::Running {
                 let trusted = engine.answers.proven;
                 self.dirty |= engine.observe_answer(report, asked, routine);
+                self.heard |= report.answered;
                 if engine.answers.failures >= self.settings.health_failure_threshold {
                     engine.answers.unhealthy_since.get_or_insert(self.now);
                 }

@@ -40,12 +40,15 @@ impl Control {
         let speaks = |(vpn, told): &(&Vpn, &Evidence)| told.askable > 0 || vpn.is_healthy();
         let evidence: Vec<_> =
             self.fleet.vpns.iter().zip(evidence).filter(speaks).map(|(_, told)| *told).collect();
-        let blind = Evidence::is_blind(&evidence, self.blind);
+        // Silence that has grown old is no answer: once begun, it lasts until somebody says something.
+        let can_answer = evidence.iter().any(|told| told.askable > 0);
+        let blind = if self.blind { can_answer && !self.heard } else { Evidence::is_blind(&evidence) };
         if blind == self.blind {
             return false;
         }
         self.marks.hit(Mark::SelfDoubt);
         self.blind = blind;
+        self.heard = false;
         self.blind_until = self.now;
         self.write(Subject::Fleet, What::SuspectsItself(blind), vec![], Expect::Nothing);
         if blind {

@@ -102,12 +102,12 @@ impl Evidence {
     }
 
     /// Whether engines fail everywhere at once, which speaks about acefleet and not about them: on every VPN, or
-    /// all of several on the only one. `was` says that it has been so; then only an answer from anywhere ends it.
-    pub fn is_blind(all: &[Self], was: bool) -> bool {
+    /// all of several on the only one.
+    pub fn is_blind(all: &[Self]) -> bool {
         let told = || all.iter().filter(|evidence| evidence.askable > 0);
         let everywhere =
             told().count() == all.len() && told().map(|evidence| evidence.askable).sum::<usize>() > 1;
-        told().next().is_some() && told().all(Self::all_silent) && (was || everywhere)
+        everywhere && told().all(Self::all_silent)
     }
 
     fn doubt(&self, blind: bool, marks: &Marks) -> Option<Doubt> {

@@ -152,6 +152,7 @@ impl Stage {
             infohash: opened.infohash,
             playback_session_id: opened.opened.playback_session_id,
             stat_path: opened.opened.stat_path,
+            command_path: opened.opened.command_path,
             is_live: opened.opened.is_live,
         };
         self.proxy.opened(build, SessionId(number), source);

@@ -142,6 +142,7 @@ async fn decide(proxy: Arc<Proxy>, engine: SocketAddr) {
                 infohash: opened.infohash,
                 playback_session_id: opened.opened.playback_session_id,
                 stat_path: opened.opened.stat_path,
+                command_path: opened.opened.command_path,
                 is_live: opened.opened.is_live,
             };
             proxy.opened(1, session, source);

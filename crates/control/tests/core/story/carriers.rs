@@ -63,6 +63,24 @@ fn when_the_port_changes_the_old_carrier_is_hidden_at_once_and_a_new_one_created
 }
 
 #[test]
+fn a_carrier_that_is_there_before_engines_ordered_earlier_has_a_place_made_for_it_when_they_come() {
+    let mut host = host_with_ports(&["gluetun", "gluetun2"]);
+    host.get("gluetun").ports = None;
+    host.get("gluetun2").ports = None;
+    let mut desk = Desk::opened(two_on_each(), host);
+    desk.hold("start acestream-4");
+    desk.store_answers(&[]);
+    desk.wait(secs(150));
+    desk.event(Event::PortsPushed { vpn: VpnId(0), ports: vec![40_648] });
+    desk.on("gluetun").ports = Some(vec![40_648]);
+    desk.wait(secs(30));
+    check(desk.fleet(), "gluetun: 1 2 5* | gluetun2: 3 (4)");
+    desk.let_go("start acestream-4");
+    desk.wait(secs(60));
+    check(desk.fleet(), "gluetun: 1 5* | gluetun2: 3 4");
+}
+
+#[test]
 fn gluetun_may_push_its_port_and_then_no_poll_is_waited_for() {
     let mut desk = Desk::at_rest_with_ports(one_vpn(3));
     desk.wait(secs(3));

@@ -347,6 +347,62 @@ fn when_no_engine_answers_on_any_vpn_acefleet_suspects_itself() {
 }
 
 #[test]
+fn silence_that_grows_old_without_another_question_being_answered_is_no_answer() {
+    let mut desk = Desk::at_rest(two_on_each());
+    for name in EVERYBODY {
+        desk.on(name).answers = false;
+        desk.on(name).connected = None;
+    }
+    desk.wait(secs(30));
+    assert!(desk.core.snapshot().suspects_itself);
+    desk.hold("probe");
+    desk.transcript();
+    desk.wait(secs(600));
+    check(desk.told(), "");
+    assert!(desk.core.snapshot().suspects_itself);
+}
+
+/// Three engines that do not answer, found by a core that begins so long after they were started.
+fn found_silent(age: u64) -> Desk {
+    let mut host = host_with(&["gluetun"]);
+    for (name, port) in ["acestream-1", "acestream-2", "acestream-3"].into_iter().zip(19_000..) {
+        host.run_engine(name, "gluetun", port).answers = false;
+    }
+    host.now = control::Time::from_secs(age);
+    let mut desk = Desk::in_sight(one_vpn(3), host);
+    desk.wait(secs(1));
+    desk
+}
+
+#[test]
+fn engines_that_had_run_for_long_when_acefleet_began_and_are_all_silent_are_a_reason_to_suspect_itself() {
+    let desk = found_silent(1_000);
+    assert!(desk.core.snapshot().suspects_itself);
+    check(desk.fleet(), "gluetun: 1 2 3");
+}
+
+#[test]
+fn engines_that_were_just_being_started_when_acefleet_began_say_nothing_by_their_silence() {
+    let mut desk = found_silent(30);
+    assert!(!desk.core.snapshot().suspects_itself);
+    check(desk.fleet(), "gluetun: (1) (2) (3)");
+    check(
+        desk.hidden(),
+        "
+        acestream-1: it has not answered yet, next step at 150s
+        acestream-2: it has not answered yet, next step at 150s
+        acestream-3: it has not answered yet, next step at 150s
+        ",
+    );
+
+    for name in ["acestream-1", "acestream-2", "acestream-3"] {
+        desk.on(name).answers = true;
+    }
+    desk.wait(secs(10));
+    check(desk.fleet(), "gluetun: 1 2 3");
+}
+
+#[test]
 fn a_vpn_that_was_failed_for_silence_before_the_others_fell_silent_too_is_not_to_blame() {
     let mut desk = Desk::at_rest(two_on_each());
     for name in EVERYBODY {
