@@ -18,6 +18,8 @@ interface Told {
   /** The parts of the stream, each with a clock of its own, of which something has been buffered. */
   parts: number;
   fatal: string[];
+  /** For a person who looks into a failure: what is buffered, and what the player stumbled over. */
+  state: string;
 }
 
 let demo: Demo;
@@ -41,16 +43,25 @@ async function plays(): Promise<{ page: Page; faults: string[]; told: () => Prom
     document.body.append(video);
     const parts = new Set<number>();
     const fatal: string[] = [];
+    const stumbled: string[] = [];
     const hls = new Hls();
     hls.on(Hls.Events.FRAG_BUFFERED, (_: unknown, { frag }: { frag: { cc: number } }) => parts.add(frag.cc));
-    hls.on(Hls.Events.ERROR, (_: unknown, error: { fatal: boolean; details: string }) => {
-      if (error.fatal) fatal.push(error.details);
+    hls.on(Hls.Events.ERROR, (_: unknown, { fatal: ends, details, error }: { fatal: boolean; details: string; error?: Error }) => {
+      if (ends) fatal.push(details);
+      stumbled.push(`${details} at ${video.currentTime.toFixed(2)} (${error?.message})`);
     });
     hls.on(Hls.Events.MANIFEST_PARSED, () => void video.play());
     hls.loadSource(manifest);
     hls.attachMedia(video);
     const frames = () => video.getVideoPlaybackQuality().totalVideoFrames;
-    Object.assign(window, { told: () => ({ time: video.currentTime, frames: frames(), parts: parts.size, fatal }) });
+    const state = () => {
+      const ranges = Array.from({ length: video.buffered.length }, (_, at) => [video.buffered.start(at), video.buffered.end(at)]);
+      const buffered = ranges.map((range) => range.map((end) => end.toFixed(2)).join("-")).join(" ");
+      return `at ${video.currentTime.toFixed(2)} of ${buffered}, ready ${video.readyState}, paused ${video.paused}: ${stumbled.slice(0, 8)}`;
+    };
+    Object.assign(window, {
+      told: () => ({ time: video.currentTime, frames: frames(), parts: parts.size, fatal, state: state() }),
+    });
   }, MANIFEST);
   return { page, faults, told: () => page.evaluate(() => (window as unknown as { told: () => Told }).told()) };
 }
@@ -60,8 +71,9 @@ async function goesOn(told: () => Promise<Told>, what: string, seconds = 5): Pro
   const before = await told();
   return until(what, async () => {
     const now = await told();
-    if (now.fatal.length > 0) throw new Error(`${what}: ${now.fatal}`);
-    return now.time > before.time + seconds && now.frames > before.frames + 10 * seconds && now;
+    const goes = now.time > before.time + seconds && now.frames > before.frames + 10 * seconds;
+    if (!goes || now.fatal.length > 0) throw new Error(`${now.fatal} ${now.state}`);
+    return now;
   });
 }
 

@@ -18,10 +18,11 @@ const STARTS_WITHIN_MS = 90_000;
 
 export async function until<T>(what: string, look: () => Promise<T | false | null | undefined>, withinMs = WITHIN_MS): Promise<T> {
   const end = Date.now() + withinMs;
+  let wrong = "";
   for (;;) {
-    const found = await look().catch(() => null);
+    const found = await look().catch((error: unknown) => void (wrong = `, and ${String(error)}`));
     if (found) return found;
-    if (Date.now() > end) throw new Error(`not within ${withinMs / 1000} s: ${what}`);
+    if (Date.now() > end) throw new Error(`not within ${withinMs / 1000} s: ${what}${wrong}`);
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

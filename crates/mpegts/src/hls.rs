@@ -6,7 +6,8 @@
 //!
 //! What a playlist says of its longest segment may never change (RFC 8216, 4.3.3.1 and 6.2.1). So it is settled when
 //! the first segments have been seen, and from then on no segment is longer. Where the stream breaks off, its segment
-//! ends with its last picture, and the next one begins at the next keyframe.
+//! ends before its last picture, and the next one begins at the next keyframe: the last one may have come in part only,
+//! and a browser plays nothing more after a picture that it cannot decode.
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -22,8 +23,6 @@ use crate::ring::{Join, Moment, Ring};
 /// A keyframe that comes this much before the target is taken, lest a segment become twice as long for one picture; and
 /// so much longer than a whole second the first segments may be without a second being added to what is said of all.
 const EARLY: Duration = Duration::from_millis(100);
-/// The last picture before a break is shown for about so long.
-const PICTURE: Duration = Duration::from_millis(40);
 /// Durations are compared by players as the nearest whole second.
 const ROUNDED_DOWN: Duration = Duration::from_millis(499);
 /// A player may count on so many of the longest segments being named.
@@ -95,14 +94,27 @@ impl Open {
     fn length(&self) -> usize {
         self.parts.iter().map(Bytes::len).sum()
     }
+
+    /// Ends at this place, and gives what has come from there on.
+    fn split_off(&mut self, place: u64) -> Vec<Bytes> {
+        let (mut left, mut rest) = (place.saturating_sub(self.join.place) as usize * PACKET, Vec::new());
+        for mut part in core::mem::take(&mut self.parts) {
+            let after = part.split_off(left.min(part.len()));
+            left -= part.len();
+            self.parts.extend(Some(part).filter(|part| !part.is_empty()));
+            rest.extend(Some(after).filter(|after| !after.is_empty()));
+        }
+        rest
+    }
 }
 
 /// Where a segment ends.
 struct Cut<'a> {
-    at: &'a Join,
+    place: u64,
     plays: Duration,
-    /// What comes next does not go on from it.
-    broken: bool,
+    /// Where the next one begins; not here, if what comes there does not go on from it.
+    next: &'a Join,
+    goes_on: bool,
 }
 
 /// The segments of a channel.
@@ -155,9 +167,12 @@ impl Segmenter {
     /// The channel has ended: what is left becomes the last segment, and the playlist says so.
     pub fn end(&mut self, ring: &Ring) {
         self.follow(ring);
-        if let Some(open) = self.open.take() {
-            let plays = ring.newest_picture().and_then(|last| last.since(open.join.moment));
-            self.add(open, (plays.unwrap_or_default() + PICTURE).min(self.longest()));
+        if let Some(mut open) = self.open.take()
+            && let Some(last) = ring.newest_picture()
+        {
+            let plays = last.moment.since(open.join.moment).unwrap_or_default();
+            open.split_off(last.place);
+            self.add(open, plays.min(self.longest()));
         }
         self.say();
         self.ended = true;
@@ -207,15 +222,17 @@ impl Segmenter {
         let longest = self.longest();
         let (mut key, mut picture) = (None, None);
         for join in ring.pictures().filter(|join| join.place > start.place) {
-            let broken = join.broken_off.is_some();
             // Across a break the clock says nothing.
-            let end = join.broken_off.map_or(plays(join.moment), |last| plays(last).map(|end| end + PICTURE));
+            let (place, end) = join.broken_off.map_or((join.place, plays(join.moment)), |last| {
+                (last.place.max(start.place), plays(last.moment))
+            });
             let end = end.unwrap_or(Duration::MAX);
+            let goes_on = join.broken_off.is_none();
             if end > longest {
-                return key.or(picture).or(Some(Cut { at: join, plays: longest, broken: true }));
+                return key.or(picture).or(Some(Cut { place, plays: longest, next: join, goes_on: false }));
             }
-            let cut = || Cut { at: join, plays: end, broken };
-            if broken || join.key && end + EARLY >= self.settings.target {
+            let cut = || Cut { place, plays: end, next: join, goes_on };
+            if !goes_on || join.key && end + EARLY >= self.settings.target {
                 return Some(cut());
             }
             if join.key {
@@ -228,17 +245,11 @@ impl Segmenter {
 
     fn cut(&mut self, cut: &Cut<'_>) {
         let Some(mut open) = self.open.take() else { return };
-        let mut rest = Open { until: open.until, ..Open::at(cut.at, false) };
-        let mut left = (cut.at.place - open.join.place) as usize * PACKET;
-        for mut part in core::mem::take(&mut open.parts) {
-            let after = part.split_off(left.min(part.len()));
-            left -= part.len();
-            open.parts.extend(Some(part).filter(|part| !part.is_empty()));
-            rest.parts.extend(Some(after).filter(|after| !after.is_empty()));
-        }
+        let parts = open.split_off(cut.place);
+        let rest = Open { parts, until: open.until, ..Open::at(cut.next, false) };
         self.add(open, cut.plays);
-        self.done = cut.at.place;
-        self.open = Some(rest).filter(|_| !cut.broken);
+        self.done = cut.next.place;
+        self.open = Some(rest).filter(|_| cut.goes_on);
     }
 
     /// The segment of a number, if it is kept.
@@ -289,7 +300,11 @@ impl Segmenter {
         enough.map_or(usize::MAX, |last| last + 1).max(self.settings.window).min(self.segments.len())
     }
 
+    /// One of which nothing has come is none.
     fn add(&mut self, Open { join, discontinuity, parts, .. }: Open, duration: Duration) {
+        if parts.is_empty() {
+            return;
+        }
         let parts = core::iter::once(join.head(false)).chain(parts).collect();
         self.segments.push_back(Segment { number: self.made, duration, discontinuity, parts });
         self.made += 1;

@@ -84,6 +84,15 @@ impl Moment {
     }
 }
 
+/// The last picture of a stream, or of a part of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Last {
+    /// Where it begins. Up to here every picture is whole; whether this one is, nobody knows before another begins.
+    pub place: u64,
+    /// When the last picture is decoded that tells.
+    pub moment: Moment,
+}
+
 /// A place at which a picture begins; if that is a keyframe, a reader can begin there.
 #[derive(Clone, Debug)]
 pub struct Join {
@@ -94,7 +103,7 @@ pub struct Join {
     /// A decoder can begin here.
     pub key: bool,
     /// The picture before it, if this one does not follow it: the stream was spliced, or its clock leaps.
-    pub broken_off: Option<Moment>,
+    pub broken_off: Option<Last>,
     /// How often the stream has been spliced before it.
     breaks: u64,
     tables: Arc<[Raw]>,
@@ -133,6 +142,8 @@ pub struct Ring {
     breaks: u64,
     /// The newest picture, and how often the stream had been spliced before it.
     picture: Option<(Moment, u64)>,
+    /// Where the newest picture begins, whatever its time.
+    begun: u64,
     joins: VecDeque<Join>,
     /// The number of the first packet that is not published.
     published: u64,
@@ -155,6 +166,7 @@ impl Ring {
             counters_before: Arc::new([]),
             breaks: 0,
             picture: None,
+            begun: 0,
             joins: VecDeque::new(),
             published: 0,
             newest: None,
@@ -238,8 +250,8 @@ impl Ring {
     }
 
     /// The newest picture.
-    pub fn newest_picture(&self) -> Option<Moment> {
-        self.picture.map(|(moment, _)| moment)
+    pub fn newest_picture(&self) -> Option<Last> {
+        self.picture.map(|(moment, _)| Last { place: self.begun, moment })
     }
 
     /// The packets of a range, without copying them; nothing if not all of them are there.
@@ -288,6 +300,7 @@ impl Ring {
     }
 
     fn note_picture(&mut self, place: u64, moment: Moment) {
+        let begun_before = core::mem::replace(&mut self.begun, place);
         let same = self.picture.filter(|(_, breaks)| *breaks == self.breaks);
         // Not every picture tells its time; and pictures that tell only when they are shown come in another order.
         let is_between = |(before, _): (Moment, u64)| {
@@ -302,7 +315,8 @@ impl Ring {
         let follows = |(before, breaks): &(Moment, u64)| {
             *breaks == self.breaks && moment.since(*before).is_some_and(|pause| pause <= PAUSE_MAX)
         };
-        let broken_off = before.filter(|before| !follows(before)).map(|(before, _)| before);
+        let broken_off =
+            before.filter(|before| !follows(before)).map(|(moment, _)| Last { place: begun_before, moment });
         let near = |last: &Join| moment.since(last.moment).is_some_and(|apart| apart < PICTURE_SPACING);
         if broken_off.is_some() || !self.joins.back().is_some_and(near) {
             self.remember(place, moment, false, broken_off);
@@ -324,7 +338,7 @@ impl Ring {
         }
     }
 
-    fn remember(&mut self, place: u64, moment: Moment, key: bool, broken_off: Option<Moment>) {
+    fn remember(&mut self, place: u64, moment: Moment, key: bool, broken_off: Option<Last>) {
         if self.joins.len() >= JOINS_MAX {
             self.joins.pop_front();
         }

@@ -221,6 +221,34 @@ fn a_silence_is_no_part_of_any_segment() {
 }
 
 #[test]
+fn a_picture_that_has_come_in_part_when_its_source_broke_off_is_in_no_segment() {
+    // A keyframe, which is in many packets, begins with each second; what breaks off is one segment, and part of it.
+    for (breaks_off_after, whole) in [(5.003, ms(960)), (4.003, ms(0)), (4.5, ms(480))] {
+        let mut studio = Studio::new(Settings::default());
+        let (source, channel) = (SourceId(1), channel("part"));
+        studio.splice.open(source);
+        studio.feed(source, 0, 6, |from, to| {
+            let to = to.min(breaks_off_after);
+            if from < to { seconds(&channel, from..to).into() } else { Vec::new() }
+        });
+        studio.splice.close(ms(6_000), source, |packet| {
+            studio.ring.push(ms(6_000), packet);
+        });
+        studio.play(2, "elsewhere", 20, 29);
+        let broken = studio.segmenter.segment(2).expect("it is kept");
+        if whole.is_zero() {
+            assert!(broken.discontinuity, "nothing whole has come of it, so it is not there");
+        } else {
+            assert_eq!(broken.duration, whole, "{breaks_off_after}");
+            let bytes = broken.parts.concat();
+            let pictures =
+                packets(&bytes).filter(|packet| packet.pid() == Pid::new(VIDEO_PID) && packet.begins());
+            assert_eq!(pictures.count() as u128, whole.as_millis() / 40, "{breaks_off_after}");
+        }
+    }
+}
+
+#[test]
 fn a_source_that_leaps_ahead_is_cut_there_and_goes_on_at_a_keyframe() {
     let mut studio = Studio::new(Settings::default());
     let (source, channel) = (SourceId(1), channel("leap"));
@@ -294,7 +322,7 @@ fn a_channel_that_ends_at_once_has_a_playlist_all_the_same() {
     studio.segmenter.end(&studio.ring);
     let playlist = studio.playlist();
     assert!(
-        playlist.contains("TARGETDURATION:2\n") && playlist.contains("#EXTINF:1.000,\n0.ts\n"),
+        playlist.contains("TARGETDURATION:2\n") && playlist.contains("#EXTINF:0.960,\n0.ts\n"),
         "{playlist}"
     );
 }
