@@ -199,9 +199,11 @@ pub struct Answers {
     pub proven: bool,
     /// It has given a good answer itself.
     pub answered: bool,
+    /// What it says of its VPN is believed: it has answered, or it ran before acefleet did.
+    pub trusted: bool,
     /// It is known to have worked: it has answered, or it had run for long when acefleet began. Its silence says
     /// something.
-    pub trusted: bool,
+    pub worked: bool,
     /// Questions without a good answer, in a row.
     pub failures: u32,
     /// Since when these are so many that it counts as unhealthy.
@@ -231,7 +233,7 @@ impl Answers {
     /// What it failed to answer was not its fault, nor the time that it took to.
     pub fn forgive(&mut self, now: Time) {
         self.failures = 0;
-        self.proven |= self.trusted;
+        self.proven |= self.worked;
         self.running_since = self.running_since.map(|_| now);
         self.unhealthy_since = None;
     }
@@ -490,6 +492,7 @@ impl Engine {
             answers.answered = true;
             answers.proven = true;
             answers.trusted = true;
+            answers.worked = true;
             answers.failures = 0;
             answers.unhealthy_since = None;
         } else if routine {

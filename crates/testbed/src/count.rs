@@ -22,7 +22,7 @@ pub struct Seen {
     pub repeats: u64,
     /// Packets whose continuity counter does not follow, without a word that this is meant.
     pub continuity_errors: u64,
-    /// Packets that say that a discontinuity is meant.
+    /// Packets that say that a discontinuity is meant; a stream's first ones follow nothing, and break nothing off.
     pub discontinuities: u64,
     /// Bytes that belong to no packet.
     pub garbage: u64,
@@ -85,7 +85,7 @@ impl Counter {
         let continuity = packet[3] & 15;
         let before = self.continuity.insert(pid, continuity);
         if meant {
-            self.seen.discontinuities += 1;
+            self.seen.discontinuities += u64::from(before.is_some());
         } else if let Some(before) = before {
             let expected = if payload { (before + 1) & 15 } else { before };
             self.seen.continuity_errors += u64::from(pid != 0x1fff && continuity != expected);

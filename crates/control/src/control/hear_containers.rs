@@ -136,8 +136,9 @@ impl Control {
             // only of one that was not just being started: silence of engines that boot says nothing.
             self.marks.hit(Mark::AdoptedAtOnce);
             engine.answers.proven = true;
+            engine.answers.trusted = true;
             let running_since = engine.started_at.map_or(self.now, |started| self.now.of_stamp(started));
-            engine.answers.trusted = self.now.since(running_since) >= self.settings.boot_allowance();
+            engine.answers.worked = self.now.since(running_since) >= self.settings.boot_allowance();
         }
     }
 

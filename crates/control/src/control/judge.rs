@@ -36,12 +36,14 @@ impl Control {
 
     /// Engines that fail on every VPN at once speak about acefleet, not about themselves. True if that changed.
     pub(super) fn suspect_oneself(&mut self, evidence: &[Evidence]) -> bool {
-        // A VPN that is not healthy and has nobody to ask says nothing about acefleet either way.
-        let speaks = |(vpn, told): &(&Vpn, &Evidence)| told.askable > 0 || vpn.is_healthy();
+        // A VPN whose engines have yet to work says nothing about acefleet either way, and neither does one that has
+        // none and is not healthy.
+        let speaks =
+            |(vpn, told): &(&Vpn, &Evidence)| told.known > 0 || told.askable == 0 && vpn.is_healthy();
         let evidence: Vec<_> =
             self.fleet.vpns.iter().zip(evidence).filter(speaks).map(|(_, told)| *told).collect();
         // Silence that has grown old is no answer: once begun, it lasts until somebody says something.
-        let can_answer = evidence.iter().any(|told| told.askable > 0);
+        let can_answer = evidence.iter().any(|told| told.known > 0);
         let blind = if self.blind { can_answer && !self.heard } else { Evidence::is_blind(&evidence) };
         if blind == self.blind {
             return false;

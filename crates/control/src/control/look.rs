@@ -293,7 +293,7 @@ impl Control {
         }
         self.marks.hit(Mark::PresumedUsed);
         let until = self.now + PRESUMED_USED;
-        for engine in self.fleet.engines.values_mut().filter(|engine| engine.answers.proven) {
+        for engine in self.fleet.engines.values_mut().filter(|engine| engine.answers.trusted) {
             engine.presumed_used_until = Some(until);
         }
         self.wake_to_decide(until);

@@ -144,8 +144,8 @@ fn hidden_because(engine: &Engine, vpn: Option<&Vpn>, blind: bool, settings: &Se
     {
         return Some(reason);
     }
-    let trusted = blind && engine.answers.trusted;
-    if !engine.answers.proven && !trusted {
+    let forgiven = blind && engine.answers.worked;
+    if !engine.answers.proven && !forgiven {
         return Some(Reason::Booting);
     }
     if engine.answers.failures >= settings.health_failure_threshold && !blind {

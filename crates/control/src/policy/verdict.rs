@@ -67,13 +67,15 @@ impl Doubt {
 pub struct Evidence {
     /// Engines that can be asked: they run in its present network and have answered there.
     pub askable: usize,
+    /// Of these, how many are known to have worked, so that their silence says something.
+    pub known: usize,
     /// Of these, how many last said that they are not connected.
     disconnected: usize,
     /// Of these again, how many were connected before.
     disconnected_before_connected: usize,
     /// The longest row of such answers.
     disconnected_row: u32,
-    /// Of the askable, how many left their last question unanswered, within one interval.
+    /// Of the known, how many left their last question unanswered, within one interval.
     silent: usize,
 }
 
@@ -91,23 +93,21 @@ impl Evidence {
             self.disconnected_row = self.disconnected_row.max(answers.disconnected);
         }
         let lately = answers.asked_at.is_some_and(|asked| now.since(asked) <= interval);
-        if answers.failures > 0 && lately {
+        self.known += usize::from(answers.worked);
+        if answers.worked && answers.failures > 0 && lately {
             self.silent += 1;
         }
     }
 
-    /// No engine that can be asked has answered its last question.
+    /// No engine that is known to have worked has answered its last question.
     pub const fn all_silent(&self) -> bool {
-        self.silent > 0 && self.silent == self.askable
+        self.silent > 0 && self.silent == self.known
     }
 
     /// Whether engines fail everywhere at once, which speaks about acefleet and not about them: on every VPN, or
     /// all of several on the only one.
     pub fn is_blind(all: &[Self]) -> bool {
-        let told = || all.iter().filter(|evidence| evidence.askable > 0);
-        let everywhere =
-            told().count() == all.len() && told().map(|evidence| evidence.askable).sum::<usize>() > 1;
-        everywhere && told().all(Self::all_silent)
+        all.iter().all(Self::all_silent) && all.iter().map(|evidence| evidence.known).sum::<usize>() > 1
     }
 
     fn doubt(&self, blind: bool, marks: &Marks) -> Option<Doubt> {
@@ -122,9 +122,9 @@ impl Evidence {
                 return Some(Doubt::Disconnected);
             }
         }
-        if !blind && self.askable >= SILENT_OF_MIN && self.silent * 2 >= self.askable {
+        if !blind && self.known >= SILENT_OF_MIN && self.silent * 2 >= self.known {
             marks.hit(Mark::VpnDoubtedUnanswered);
-            return Some(Doubt::Unanswered { silent: self.silent, of: self.askable });
+            return Some(Doubt::Unanswered { silent: self.silent, of: self.known });
         }
         None
     }

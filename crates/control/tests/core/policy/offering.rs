@@ -152,7 +152,7 @@ fn an_unproven_engine_that_is_known_to_have_worked_stays_offered_while_acefleet_
         |engine: &Engine, blind| offering::standing(engine, Some(&vpn), blind, &Settings::default());
     assert_eq!(standing(&engine, true), Standing::Offered);
     assert_eq!(standing(&engine, false), Standing::Hidden(Reason::Booting));
-    engine.answers.trusted = false;
+    engine.answers.worked = false;
     assert_eq!(standing(&engine, true), Standing::Hidden(Reason::Booting));
 }
 
